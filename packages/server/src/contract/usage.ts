@@ -1,0 +1,54 @@
+/**
+ * Usage as disjoint buckets: no token is counted in two of them, and together they are the provider's total.
+ * Providers overlap their counters in different ways; each codec untangles its own (see providers/).
+ */
+
+/** Token counts, whole numbers >= 0. */
+export interface TokenUsage {
+  /** Input tokens that were neither read from nor written to the provider's prompt cache, text and images. */
+  readonly input: number;
+  readonly cacheRead: number;
+  /** Written to the provider's cache at its ordinary lifetime (Anthropic: 5 minutes). */
+  readonly cacheWrite: number;
+  /** Written to the cache at a longer lifetime that has its own price (Anthropic: 1 hour). */
+  readonly cacheWriteLong: number;
+  readonly audioInput: number;
+  /** Visible output: text and tool calls. */
+  readonly output: number;
+  readonly reasoning: number;
+  readonly audioOutput: number;
+  readonly imageOutput: number;
+  /** Searches the provider made and bills apart; not tokens. */
+  readonly webSearches: number;
+}
+
+export const noUsage: TokenUsage = Object.freeze({
+  input: 0,
+  cacheRead: 0,
+  cacheWrite: 0,
+  cacheWriteLong: 0,
+  audioInput: 0,
+  output: 0,
+  reasoning: 0,
+  audioOutput: 0,
+  imageOutput: 0,
+  webSearches: 0,
+});
+
+/** All input tokens, cached or not. */
+export function inputTokens(usage: TokenUsage): number {
+  return usage.input + usage.cacheRead + usage.cacheWrite + usage.cacheWriteLong + usage.audioInput;
+}
+
+/** All output tokens, reasoning included. */
+export function outputTokens(usage: TokenUsage): number {
+  return usage.output + usage.reasoning + usage.audioOutput + usage.imageOutput;
+}
+
+/** Where a usage row's numbers come from. `none`: the call never reached a provider, or nothing is known. */
+export type UsageSource = 'provider' | 'counted' | 'none';
+
+/** A whole number >= 0 from provider JSON, or 0; negative and non-finite counts are clamped, not trusted. */
+export function count(value: unknown): number {
+  return typeof value === 'number' && value > 0 && Number.isFinite(value) ? Math.floor(value) : 0;
+}

@@ -1,0 +1,92 @@
+/**
+ * What a vendor is to the gateway: where it lives, how a key is presented, and four translations per capability
+ * (request, answer, stream, error). Codecs are pure: they see no socket, no store and no clock.
+ */
+import type { ChatAnswer, ChatEvent, ChatRequest, JsonObject, Wire } from '../contract/chat.ts';
+import type { CatalogueModel } from '../contract/catalogue.ts';
+
+/** Where one attempt goes. The key is added by the transport, so a codec cannot leak it. */
+export interface CallTarget {
+  /** Provider id as in `provider/model`. */
+  readonly provider: string;
+  /** The id the vendor's API takes. */
+  readonly model: string;
+  /** Catalogue facts, or null for a model the catalogue does not list. */
+  readonly info: CatalogueModel | null;
+  /** The output bound to send upstream, or null to leave it out; already no more than what the budget admits. */
+  readonly maxTokens: number | null;
+  /** Vendor settings from the configuration, e.g. Azure's `api_version`. */
+  readonly options: Readonly<Record<string, string>>;
+}
+
+export interface EncodedRequest {
+  /** Appended to the provider's base URL, query included: `/chat/completions`. */
+  readonly path: string;
+  /** Beyond authorisation and content type. */
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: Buffer | string;
+}
+
+/** A vendor's refusal or failure, in words the gateway can act on. Holds no secret: built from the vendor's body only. */
+export interface UpstreamFailure {
+  readonly status: number;
+  /** The vendor's own code, e.g. `model_not_found`, or null. */
+  readonly code: string | null;
+  /** The vendor's sentence, or null when its body has none that can be read. */
+  readonly message: string | null;
+  /** The request field the vendor blames, or null. */
+  readonly param: string | null;
+}
+
+/** Turns a vendor's stream into events. One per call, never shared. */
+export interface StreamDecoder {
+  /** Appends the events these bytes complete. Throws `upstream_malformed` on bytes that cannot be read. */
+  push(chunk: Buffer, events: ChatEvent[]): void;
+  /** The stream's end: appends what was held back. True when the vendor ended it in its own proper way. */
+  end(events: ChatEvent[]): boolean;
+}
+
+export interface ChatCodec {
+  /** What the vendor speaks. When the caller speaks the same, its bytes are relayed. */
+  readonly wire: Wire;
+  /** Throws a 400 naming the field for what this vendor cannot do. */
+  encodeRequest(request: ChatRequest, target: CallTarget): EncodedRequest;
+  /** Throws `upstream_malformed` when the body is not an answer of this vendor. */
+  decodeAnswer(body: Buffer, target: CallTarget): ChatAnswer;
+  createStreamDecoder(target: CallTarget): StreamDecoder;
+  decodeError(status: number, body: Buffer): UpstreamFailure;
+}
+
+/** How the key travels; always in a header. */
+export type AuthScheme =
+  | { readonly header: 'authorization'; readonly prefix: 'Bearer ' | 'Key ' | 'Token ' | '' }
+  | { readonly header: 'x-api-key' | 'api-key' | 'x-goog-api-key' };
+
+export interface Provider {
+  /** As in `provider/model`; lower case. */
+  readonly id: string;
+  readonly name: string;
+  /** Environment names of the key and of the base URL, first wins. */
+  readonly keyNames: readonly string[];
+  readonly baseUrlNames: readonly string[];
+  /** Without trailing slash; null when it must be configured (Azure). */
+  readonly baseUrl: string | null;
+  readonly auth: AuthScheme;
+  /** Works without a key (servers on loopback, the sandbox). */
+  readonly keyless?: boolean;
+  /** Headers of every call: versions and the like. */
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly chat?: ChatCodec;
+  readonly completion?: ChatCodec;
+  /** What the codec was held against; the docs' table of proof is made from this. */
+  readonly proof: ProviderProof;
+}
+
+export interface ProviderProof {
+  /** The vendor's npm SDK whose requests and parser agree with the codec, with version; null = untested. */
+  readonly sdk: string | null;
+  /** What the statement covers. */
+  readonly covers: readonly string[];
+}
+
+export type { JsonObject };
