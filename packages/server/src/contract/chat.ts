@@ -8,7 +8,7 @@ import type { TokenUsage } from './usage.ts';
 export type JsonObject = Record<string, unknown>;
 
 /** A wire format. Caller and vendor speaking the same one are relayed byte for byte. */
-export type Wire = 'openai-chat' | 'openai-completion' | 'anthropic-messages' | 'google-generate' | 'native' | 'sandbox';
+export type Wire = 'openai-chat' | 'openai-completion' | 'anthropic-messages' | 'google-generate' | 'native';
 
 /** The caller's bytes, and where each top-level member's value stands in them. */
 export interface RawBody {

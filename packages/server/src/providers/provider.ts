@@ -2,8 +2,10 @@
  * What a vendor is to the gateway: where it lives, how a key is presented, and four translations per capability
  * (request, answer, stream, error). Codecs are pure: they see no socket, no store and no clock.
  */
-import type { ChatAnswer, ChatEvent, ChatRequest, JsonObject, Wire } from '../contract/chat.ts';
+import type { ChatAnswer, ChatEvent, ChatRequest, FinishReason, Wire } from '../contract/chat.ts';
 import type { CatalogueModel } from '../contract/catalogue.ts';
+import type { GatewayError } from '../contract/errors.ts';
+import type { TokenUsage } from '../contract/usage.ts';
 
 /** Where one attempt goes. The key is added by the transport, so a codec cannot leak it. */
 export interface CallTarget {
@@ -49,13 +51,64 @@ export interface StreamDecoder {
 export interface ChatCodec {
   /** What the vendor speaks. When the caller speaks the same, its bytes are relayed. */
   readonly wire: Wire;
+  /** The vendor does not fetch image URLs: the gateway turns them into data: URLs before `encodeRequest`. */
+  readonly inlineMedia?: boolean;
   /** Throws a 400 naming the field for what this vendor cannot do. */
   encodeRequest(request: ChatRequest, target: CallTarget): EncodedRequest;
   /** Throws `upstream_malformed` when the body is not an answer of this vendor. */
   decodeAnswer(body: Buffer, target: CallTarget): ChatAnswer;
   createStreamDecoder(target: CallTarget): StreamDecoder;
   decodeError(status: number, body: Buffer): UpstreamFailure;
+  /** For callers of the same wire: answers and streams pass as bytes, looked at only for what settles the call. */
+  readonly relay?: ChatRelay;
 }
+
+/** What a relayed answer says about itself. */
+export interface RelayFacts {
+  /** null when the vendor sent none. */
+  usage: TokenUsage | null;
+  finishReason: FinishReason | null;
+  /** The vendor ended the stream in its own proper way. */
+  ended: boolean;
+  /** A failure the vendor reported inside its stream. */
+  failure: UpstreamFailure | null;
+  /** Characters of text, reasoning and tool arguments that were delivered. */
+  deliveredChars: number;
+}
+
+export interface StreamRelay {
+  readonly facts: RelayFacts;
+  /** What the caller gets of this chunk: whole events only, without the terminal, which the gateway writes after settling. */
+  push(chunk: Buffer): Buffer | null;
+  end(): Buffer | null;
+}
+
+export interface ChatRelay {
+  /** `showUsage`: the caller asked for the usage chunk; otherwise it is taken out. */
+  createStream(target: CallTarget, showUsage: boolean): StreamRelay;
+  /** The whole answer's facts, without rebuilding it. Throws `upstream_malformed` when it is none. */
+  inspect(body: Buffer, target: CallTarget): RelayFacts;
+}
+
+/** Everything an upstream call tells its owner, in this order; `onError` and `onEnd` exclude each other and come once. */
+export interface UpstreamHandler {
+  onHeaders(status: number, headers: Readonly<Record<string, string | string[] | undefined>>): void;
+  onData(chunk: Buffer): void;
+  onEnd(): void;
+  /** Never called after `abort`. */
+  onError(error: GatewayError): void;
+}
+
+export interface UpstreamCall {
+  /** Back-pressure: stops reading from the vendor. */
+  pause(): void;
+  resume(): void;
+  /** Closes the vendor's socket at once. Idempotent; nothing is called afterwards. */
+  abort(): void;
+}
+
+/** A vendor that lives inside the process and speaks its wire like any other (the sandbox). */
+export type InProcessUpstream = (request: EncodedRequest, handler: UpstreamHandler) => UpstreamCall;
 
 /** How the key travels; always in a header. */
 export type AuthScheme =
@@ -74,6 +127,9 @@ export interface Provider {
   readonly auth: AuthScheme;
   /** Works without a key (servers on loopback, the sandbox). */
   readonly keyless?: boolean;
+  /** Looked for on this machine: the base URL is a loopback default, and `GET {baseUrl}/models` says what it has. */
+  readonly loopback?: boolean;
+  readonly inProcess?: InProcessUpstream;
   /** Headers of every call: versions and the like. */
   readonly headers?: Readonly<Record<string, string>>;
   readonly chat?: ChatCodec;
@@ -88,5 +144,3 @@ export interface ProviderProof {
   /** What the statement covers. */
   readonly covers: readonly string[];
 }
-
-export type { JsonObject };

@@ -1,0 +1,89 @@
+/**
+ * The gateway's settings after every source was merged (flag > environment > file > default): one frozen object, made
+ * by config.ts, the only reader of process.env. docs/configuration.md explains each.
+ */
+import type { Capability, TokenPrices } from './catalogue.ts';
+import type { Secret } from './secret.ts';
+
+/** A configured provider: a vendor of the registry under its own id, or another deployment of one under a chosen id. */
+export interface ProviderSettings {
+  /** As in `provider/model`. */
+  readonly id: string;
+  /** The registry's vendor whose codec serves it; equal to `id` unless the file says `type`. */
+  readonly vendor: string;
+  readonly apiKey: Secret | null;
+  /** Without trailing slash; null = the vendor's own. */
+  readonly baseUrl: string | null;
+  /** Vendor settings such as Azure's `api_version`. */
+  readonly options: Readonly<Record<string, string>>;
+  readonly headers: Readonly<Record<string, string>>;
+}
+
+export interface TargetSettings {
+  /** Id of a configured provider. */
+  readonly provider: string;
+  /** The id that provider's API takes. */
+  readonly model: string;
+  /** Lower is tried first. */
+  readonly order: number;
+  /** Share among targets of one order, > 0. */
+  readonly weight: number;
+}
+
+/** A model the file defines or overrides, by its public id `provider/model` or a bare name. */
+export interface ModelSettings {
+  readonly id: string;
+  /** Empty = the catalogue's own provider serves it. */
+  readonly targets: readonly TargetSettings[];
+  readonly prices: TokenPrices | null;
+  readonly contextWindow: number | null;
+  readonly maxOutputTokens: number | null;
+}
+
+/** Milliseconds. */
+export interface Timeouts {
+  readonly connectMs: number;
+  /** Until the first byte of a streamed answer. */
+  readonly firstByteMs: number;
+  /** Between two chunks of a stream. */
+  readonly idleMs: number;
+  /** The whole call, streamed or not. */
+  readonly totalMs: number;
+}
+
+export interface Settings {
+  readonly host: string;
+  readonly port: number;
+  /** Admin routes and metrics move here when set. */
+  readonly adminPort: number | null;
+  readonly dataDir: string;
+  /** postgres://…; null = SQLite in the data dir. */
+  readonly databaseUrl: Secret | null;
+  /** null = generated at the first start and printed once. */
+  readonly adminKey: Secret | null;
+  readonly encryptionKey: Secret | null;
+  readonly logLevel: 'fatal' | 'error' | 'warn' | 'info' | 'debug' | 'trace' | 'silent';
+  /** The origin callers see, for links. */
+  readonly publicUrl: string | null;
+  /** The file these settings came from, to be watched. */
+  readonly configPath: string | null;
+  /** Look for Ollama, LM Studio, vLLM and llama.cpp on loopback. */
+  readonly localDiscovery: boolean;
+  readonly providers: readonly ProviderSettings[];
+  readonly models: readonly ModelSettings[];
+  /** Another name → model id. */
+  readonly aliases: Readonly<Record<string, string>>;
+  /** Modality → model id. */
+  readonly defaults: Readonly<Partial<Record<Capability, string>>>;
+  readonly timeouts: Timeouts;
+  /** Attempts after the first, before the first byte. */
+  readonly maxRetries: number;
+  /** Between SIGTERM and cutting what still runs. */
+  readonly drainMs: number;
+  /** How long a call waits for money that calls in flight hold, before it is refused. */
+  readonly budgetWaitMs: number;
+  readonly heartbeatMs: number;
+  /** Upstreams that data routes reach by caller-given URL may be on these networks although they are private. */
+  readonly allowPrivateUrls: boolean;
+  readonly maxBodyBytes: number;
+}

@@ -1,0 +1,71 @@
+/** The SQL of the SQLite ledger; sqlite-ledger.ts says what it means. */
+import type { DatabaseSync, StatementSync } from 'node:sqlite';
+import { usageColumns } from './usage-row.ts';
+
+export type LedgerStatements = ReturnType<typeof prepareLedger>;
+
+/** Prepares them all once; integers are read as bigint. */
+export function prepareLedger(database: DatabaseSync) {
+  const prepare = (sql: string): StatementSync => {
+    const statement = database.prepare(sql);
+    statement.setReadBigInts(true);
+    return statement;
+  };
+  const columns = usageColumns.join(', ');
+  const marks = usageColumns.map(() => '?').join(', ');
+  return {
+    begin: prepare('BEGIN IMMEDIATE'),
+    commit: prepare('COMMIT'),
+    rollback: prepare('ROLLBACK'),
+    budget: prepare('SELECT period, period_key, capped, granted_nano, spent_nano, held_nano FROM budget WHERE id = ?'),
+    updateBudget: prepare(
+      'UPDATE budget SET period_key = ?, granted_nano = ?, spent_nano = ?, held_nano = ? WHERE id = ?',
+    ),
+    window: prepare('SELECT window_start, previous, current FROM rate_window WHERE id = ?'),
+    putWindow: prepare(
+      `INSERT INTO rate_window (id, window_start, previous, current) VALUES (?, ?, ?, ?)
+       ON CONFLICT (id) DO UPDATE SET window_start = excluded.window_start, previous = excluded.previous, current = excluded.current`,
+    ),
+    hold: prepare('SELECT * FROM hold WHERE id = ?'),
+    insertHold: prepare(
+      `INSERT INTO hold (id, account_id, key_id, owner, amount_nano, spent_nano, floor_nano, hard, budgets, facts, alias, started_at, stop_requested)
+       VALUES (?, ?, ?, ?, ?, 0, ?, ?, ?, ?, ?, ?, 0)`,
+    ),
+    extendHold: prepare('UPDATE hold SET amount_nano = ?, spent_nano = ? WHERE id = ?'),
+    deleteHold: prepare('DELETE FROM hold WHERE id = ?'),
+    deadHolds: prepare(
+      `SELECT id FROM hold WHERE owner <> ?1
+       AND NOT EXISTS (SELECT 1 FROM instance WHERE instance.owner = hold.owner AND seen_at >= ?2) LIMIT 1000`,
+    ),
+    entry: prepare('INSERT INTO ledger_entry (txn, book, kind, amount_nano, created_at, note) VALUES (?, ?, ?, ?, ?, ?)'),
+    entryExists: prepare(
+      `SELECT 1 AS found FROM ledger_entry WHERE txn = ? AND kind = ? AND book = ? AND kind <> 'charge'`,
+    ),
+    usage: prepare(`INSERT INTO usage (${columns}) VALUES (${marks})`),
+    usageById: prepare('SELECT ending, charged_nano, settled_at FROM usage WHERE id = ?'),
+    /** A row corrected behind the roll-up's watermark corrects the roll-up too. */
+    correctDaily: prepare(
+      `UPDATE usage_daily SET input_tokens = input_tokens + ?1, output_tokens = output_tokens + ?2, cost_nano = cost_nano + ?3,
+         errors = errors - 1
+       WHERE day = ?4 AND account_id = ?5 AND endpoint = ?6 AND provider = ?7 AND model = ?8
+         AND ?9 <= (SELECT CAST(value AS INTEGER) FROM setting WHERE name = 'usage_watermark')`,
+    ),
+    deleteUsage: prepare('DELETE FROM usage WHERE id = ?'),
+    swept: prepare('SELECT budgets, hard FROM swept_hold WHERE id = ?'),
+    insertSwept: prepare('INSERT INTO swept_hold (id, budgets, hard, swept_at) VALUES (?, ?, ?, ?)'),
+    deleteSwept: prepare('DELETE FROM swept_hold WHERE id = ?'),
+    idempotency: prepare(
+      `SELECT fingerprint, request_id, state, status, content_type, body FROM idempotency
+       WHERE account_id = ? AND key = ? AND expires_at > ?`,
+    ),
+    openIdempotency: prepare(
+      `INSERT OR REPLACE INTO idempotency (account_id, key, fingerprint, request_id, state, expires_at)
+       VALUES (?, ?, ?, ?, 'open', ?)`,
+    ),
+    closeIdempotency: prepare(
+      `UPDATE idempotency SET state = ?, status = ?, content_type = ?, body = ?
+       WHERE account_id = ? AND key = ? AND request_id = ?`,
+    ),
+    dropIdempotency: prepare('DELETE FROM idempotency WHERE account_id = ? AND key = ? AND request_id = ?'),
+  };
+}

@@ -1,0 +1,106 @@
+/**
+ * The worker thread that owns the SQLite file: an fsync here never blocks the event loop that serves requests.
+ * One message in, one message out, in order.
+ */
+import { parentPort, workerData } from 'node:worker_threads';
+import { DatabaseSync, type StatementSync } from 'node:sqlite';
+import { SqliteLedger } from './sqlite-ledger.ts';
+import type { Statement, WorkerRequest, WorkerResponse } from './sqlite-messages.ts';
+
+if (parentPort === null) throw new Error('sqlite-worker runs as a worker thread');
+const port = parentPort;
+const { path } = workerData as { path: string };
+
+const statementCache = 200;
+const cached = new Map<string, StatementSync>();
+let ledger: SqliteLedger | null = null;
+const database = new DatabaseSync(path);
+
+function statementOf(sql: string): StatementSync {
+  let statement = cached.get(sql);
+  if (statement === undefined) {
+    statement = database.prepare(sql);
+    statement.setReadBigInts(true);
+    if (cached.size >= statementCache) cached.clear();
+    cached.set(sql, statement);
+  }
+  return statement;
+}
+
+/** node:sqlite stores NULL for a Date or undefined without a word, so anything it might not keep throws here. */
+function bindable(value: unknown): bigint | string | null | Uint8Array {
+  if (typeof value === 'bigint' || typeof value === 'string' || value === null || value instanceof Uint8Array) {
+    return value;
+  }
+  throw new TypeError(`cannot bind a ${value instanceof Date ? 'Date' : typeof value}: use bigint, string, null or bytes`);
+}
+
+/** All of them or none; none, too, when the first changes nothing. Answers what the first changed. */
+function transaction(statements: readonly Statement[]): bigint {
+  database.exec('BEGIN IMMEDIATE');
+  try {
+    let first = 0n;
+    for (const [index, { sql, parameters }] of statements.entries()) {
+      const changes = BigInt(statementOf(sql).run(...parameters.map(bindable)).changes);
+      if (index === 0) first = changes;
+      if (first === 0n) break;
+    }
+    database.exec(first === 0n ? 'ROLLBACK' : 'COMMIT');
+    return first;
+  } catch (error) {
+    if (database.isTransaction) database.exec('ROLLBACK');
+    throw error;
+  } finally {
+    ledger?.forget();
+  }
+}
+
+function answer(request: WorkerRequest): WorkerResponse {
+  switch (request.kind) {
+    case 'open':
+      // WAL with FULL fsync: a committed row survives kill -9 and power loss. EXCLUSIVE: one process by lock.
+      database.exec('PRAGMA locking_mode = EXCLUSIVE');
+      database.exec('PRAGMA journal_mode = WAL');
+      database.exec('PRAGMA synchronous = FULL');
+      database.exec('PRAGMA temp_store = MEMORY');
+      database.exec('BEGIN IMMEDIATE');
+      database.exec('COMMIT');
+      return { id: request.id };
+    case 'commit':
+      ledger ??= new SqliteLedger(database);
+      return { id: request.id, results: ledger.run(request.operations, Date.now()) };
+    case 'query': {
+      const statement = statementOf(request.sql);
+      const parameters = request.parameters.map(bindable);
+      if (statement.columns().length > 0) {
+        const rows = statement.all(...parameters);
+        if (!/^\s*select/i.test(request.sql)) ledger?.forget();
+        return { id: request.id, rows };
+      }
+      const { changes } = statement.run(...parameters);
+      ledger?.forget();
+      return { id: request.id, rows: [], changes: BigInt(changes) };
+    }
+    case 'transaction':
+      return { id: request.id, changes: transaction(request.statements) };
+    case 'close':
+      database.close();
+      return { id: request.id };
+  }
+}
+
+/** SQLite's primary result codes after which the engine cannot be used now: busy, read-only, I/O, full, cannot open. */
+const unavailable = new Set([5, 8, 10, 13, 14]);
+
+port.on('message', (request: WorkerRequest) => {
+  let response: WorkerResponse;
+  try {
+    response = answer(request);
+  } catch (error) {
+    const failure = error as Error & { errcode?: number };
+    const code = failure.errcode === undefined ? -1 : failure.errcode & 0xff;
+    response = { id: request.id, error: failure.message, code, unavailable: unavailable.has(code) };
+    if (database.isOpen && database.isTransaction && request.kind === 'commit') database.exec('ROLLBACK');
+  }
+  port.postMessage(response);
+});

@@ -1,0 +1,147 @@
+/**
+ * SQLite, the engine of a single process: a worker thread owns the file, this side posts to it. Kysely writes the
+ * ordinary statements; ledger batches go as they are.
+ */
+import { mkdirSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { Worker } from 'node:worker_threads';
+import {
+  CompiledQuery,
+  Kysely,
+  SqliteAdapter,
+  SqliteIntrospector,
+  SqliteQueryCompiler,
+  type DatabaseConnection,
+  type Dialect,
+  type Driver,
+} from 'kysely';
+import { migrate } from './migrate.ts';
+import { createRecords } from './records.ts';
+import type { Tables } from './schema.ts';
+import type { WorkerRequest, WorkerResponse } from './sqlite-messages.ts';
+import { StorageUnavailable, type Storage } from './storage.ts';
+
+type Unsent = WorkerRequest extends infer R ? (R extends WorkerRequest ? Omit<R, 'id'> : never) : never;
+
+/** A request and answer channel to the worker; rejects everything once the worker is gone. */
+class Channel {
+  private readonly worker: Worker;
+  private readonly waiting = new Map<number, { resolve: (r: WorkerResponse) => void; reject: (e: Error) => void }>();
+  private next = 1;
+  private gone: Error | null = null;
+
+  constructor(path: string) {
+    const extension = import.meta.url.endsWith('.ts') ? 'ts' : 'js';
+    this.worker = new Worker(new URL(`./sqlite-worker.${extension}`, import.meta.url), { workerData: { path } });
+    this.worker.on('message', (response: WorkerResponse) => {
+      const waiter = this.waiting.get(response.id);
+      this.waiting.delete(response.id);
+      if (waiter === undefined) return;
+      if (response.error === undefined) waiter.resolve(response);
+      else waiter.reject(failure(path, response));
+    });
+    this.worker.on('error', (error) => this.fail(error));
+    this.worker.on('exit', () => this.fail(new Error('the store is closed')));
+    this.worker.unref();
+  }
+
+  send(request: Unsent): Promise<WorkerResponse> {
+    if (this.gone !== null) return Promise.reject(new StorageUnavailable(this.gone.message, { cause: this.gone }));
+    const id = this.next++;
+    return new Promise((resolve, reject) => {
+      this.waiting.set(id, { resolve, reject });
+      if (this.waiting.size === 1) this.worker.ref();
+      this.worker.postMessage({ ...request, id });
+    }).finally(() => {
+      if (this.waiting.size === 0) this.worker.unref();
+    }) as Promise<WorkerResponse>;
+  }
+
+  async close(): Promise<void> {
+    if (this.gone !== null) return;
+    await this.send({ kind: 'close' });
+    await this.worker.terminate();
+  }
+
+  private fail(error: Error): void {
+    this.gone ??= error;
+    for (const waiter of this.waiting.values()) waiter.reject(new StorageUnavailable(error.message, { cause: error }));
+    this.waiting.clear();
+  }
+}
+
+function failure(path: string, response: WorkerResponse): Error {
+  if (response.code === 5) {
+    return new StorageUnavailable(
+      `${path} is in use by another process: one gateway owns a SQLite file; use INDOXHUB_DATABASE_URL for several`,
+    );
+  }
+  const message = `SQLite: ${response.error ?? 'unknown error'}`;
+  return response.unavailable === true ? new StorageUnavailable(message) : new Error(message);
+}
+
+/** SQLite's DDL is transactional; Kysely's adapter is shy about it, and a half-run migration must not stay. */
+class TransactionalAdapter extends SqliteAdapter {
+  override get supportsTransactionalDdl(): boolean {
+    return true;
+  }
+}
+
+/** Kysely's view of the worker: one connection, used one statement at a time. */
+function workerDialect(channel: Channel): Dialect {
+  const connection: DatabaseConnection = {
+    async executeQuery<R>(query: CompiledQuery) {
+      const response = await channel.send({ kind: 'query', sql: query.sql, parameters: query.parameters });
+      return { rows: (response.rows ?? []) as R[], numAffectedRows: response.changes ?? 0n };
+    },
+    async *streamQuery() {
+      throw new Error('streaming is not used on SQLite');
+    },
+  };
+  const run = async (sql: string): Promise<void> => {
+    await connection.executeQuery(CompiledQuery.raw(sql));
+  };
+  const driver: Driver = {
+    init: async () => {},
+    acquireConnection: async () => connection,
+    beginTransaction: () => run('BEGIN IMMEDIATE'),
+    commitTransaction: () => run('COMMIT'),
+    rollbackTransaction: () => run('ROLLBACK'),
+    releaseConnection: async () => {},
+    destroy: async () => {},
+  };
+  return {
+    createDriver: () => driver,
+    createAdapter: () => new TransactionalAdapter(),
+    createIntrospector: (database) => new SqliteIntrospector(database),
+    createQueryCompiler: () => new SqliteQueryCompiler(),
+  };
+}
+
+/** Opens the file, creating and migrating it. Throws StorageUnavailable when another process owns it. */
+export async function openSqlite(path: string): Promise<Storage> {
+  mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+  const channel = new Channel(path);
+  try {
+    await channel.send({ kind: 'open' });
+    const database = new Kysely<Tables>({ dialect: workerDialect(channel) });
+    await migrate(database, 'sqlite');
+    return {
+      ...createRecords(database, 'sqlite', async (queries) => {
+        const statements = queries.map(({ sql, parameters }) => ({ sql, parameters }));
+        return ((await channel.send({ kind: 'transaction', statements })).changes ?? 0n) > 0n;
+      }),
+      engine: 'sqlite',
+      async commit(operations) {
+        return (await channel.send({ kind: 'commit', operations })).results ?? [];
+      },
+      ping: async () => {
+        await channel.send({ kind: 'query', sql: 'SELECT 1', parameters: [] });
+      },
+      close: () => channel.close(),
+    };
+  } catch (error) {
+    await channel.close().catch(() => {});
+    throw error;
+  }
+}
