@@ -1,0 +1,57 @@
+/**
+ * Schemas of what callers send to data routes. They validate (dialects/) and document (OpenAPI) at once. Unknown members
+ * pass: what one vendor does not know another may. null means absent everywhere.
+ */
+import { z } from 'zod';
+
+const maxTokens = z.int().min(1).nullish();
+
+/** Unknown part types and members travel on. */
+const contentPart = z.looseObject({ type: z.string() });
+
+export const message = z.looseObject({
+  role: z.string().min(1),
+  content: z.union([z.string(), z.array(contentPart), z.null(), z.record(z.string(), z.unknown())]).optional(),
+});
+
+const sampling = {
+  model: z.string().min(1).max(256).nullish().describe('`provider/model`; without it the default model serves'),
+  temperature: z.number().min(0).max(2).nullish(),
+  max_tokens: maxTokens.describe('Bound on output tokens'),
+  max_completion_tokens: maxTokens.describe('OpenAI’s newer name of max_tokens'),
+  top_p: z.number().min(0).max(1).nullish(),
+  frequency_penalty: z.number().min(-2).max(2).nullish(),
+  presence_penalty: z.number().min(-2).max(2).nullish(),
+  stream: z.boolean().nullish(),
+  n: z.int().min(1).max(128).nullish(),
+  stop: z.union([z.string(), z.array(z.string())]).nullish(),
+  seed: z.int().nullish(),
+  user: z.string().nullish(),
+  stream_options: z.looseObject({ include_usage: z.boolean().nullish() }).nullish(),
+};
+
+const ours = {
+  provider: z.string().min(1).max(64).nullish().describe('Used when `model` has no slash'),
+  additional_params: z.record(z.string(), z.unknown()).nullish().describe('Anything else, merged into the parameters'),
+  byok_api_key: z.string().min(1).nullish().describe('Your own key at the provider: used for this call, never stored'),
+};
+
+const chatMembers = {
+  messages: z.array(message).min(1),
+  tools: z.array(z.looseObject({ type: z.string() })).nullish(),
+  response_format: z.looseObject({ type: z.string() }).nullish(),
+};
+
+const promptMember = { prompt: z.union([z.string(), z.array(z.unknown()).min(1)]) };
+
+export const chatBody = z.looseObject({ ...sampling, ...ours, ...chatMembers });
+export const completionBody = z.looseObject({ ...sampling, ...ours, prompt: z.string() });
+export const openaiChatBody = z.looseObject({ ...sampling, ...ours, ...chatMembers });
+export const openaiCompletionBody = z.looseObject({ ...sampling, ...ours, ...promptMember });
+
+const whole = (fallback: number, min: number, max: number) => z.coerce.number().int().min(min).max(max).default(fallback);
+
+export const trendingQuery = z.object({ days: whole(7, 1, 90), limit: whole(10, 1, 100) });
+
+const day = z.iso.date('is not a date of the form YYYY-MM-DD');
+export const usageQuery = z.object({ start_date: day.optional(), end_date: day.optional() });

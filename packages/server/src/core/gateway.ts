@@ -1,0 +1,34 @@
+/** Everything a request may need, built once by main.ts and handed down; there are no other globals. */
+import type { Logger } from 'pino';
+import type { Settings } from '../contract/settings.ts';
+import type { Storage } from '../storage/storage.ts';
+import type { Accounts } from './accounts.ts';
+import type { Keys } from './keys.ts';
+import type { Ledger } from './ledger.ts';
+import type { Metrics } from './metrics.ts';
+import type { Models } from './models.ts';
+import type { Streams } from './streams.ts';
+import type { Targets } from './targets.ts';
+import type { Tokens } from './tokens.ts';
+import type { Transport } from './transport.ts';
+
+export interface Gateway {
+  /** Changes as a whole when the file is edited: read it once per request. */
+  readonly settings: Settings;
+  readonly version: string;
+  readonly log: Logger;
+  readonly storage: Storage;
+  readonly accounts: Accounts;
+  readonly keys: Keys;
+  readonly tokens: Tokens;
+  readonly ledger: Ledger;
+  readonly models: Models;
+  readonly targets: Targets;
+  readonly transport: Transport;
+  readonly streams: Streams;
+  readonly metrics: Metrics;
+  /** Names this process in holds. */
+  readonly owner: string;
+  /** Set once SIGTERM came: new calls are refused, /readyz says so. */
+  readonly draining: boolean;
+}
