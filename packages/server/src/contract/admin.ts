@@ -11,7 +11,10 @@ const id = z.string().min(1).max(64);
 export const newAccount = z.strictObject({
   name,
   /** null = no cap. */
-  credits: usdAmount.refine((amount) => !amount.startsWith('-'), 'must not be negative').nullable().default(null),
+  credits: usdAmount
+    .refine((amount) => !amount.startsWith('-'), 'must not be negative')
+    .nullable()
+    .default(null),
   /** Soft caps admit by estimate and book the excess. */
   soft: z.boolean().default(false),
 });
@@ -30,7 +33,10 @@ export const newKey = z.strictObject({
   budget: z
     .union([
       positiveUsd,
-      z.strictObject({ amount: positiveUsd, period: z.enum(['total', 'day', 'week', 'month']).default('total') }),
+      z.strictObject({
+        amount: positiveUsd,
+        period: z.enum(['total', 'day', 'week', 'month']).default('total'),
+      }),
     ])
     .nullish(),
   /** Requests a minute. */
@@ -44,7 +50,11 @@ export const newKey = z.strictObject({
 
 const day = z.iso.date('is not a date of the form YYYY-MM-DD');
 export const keysQuery = z.strictObject({ account_id: id.optional() });
-export const usageQuery = z.strictObject({ account_id: id.optional(), start_date: day.optional(), end_date: day.optional() });
+export const usageQuery = z.strictObject({
+  account_id: id.optional(),
+  start_date: day.optional(),
+  end_date: day.optional(),
+});
 export const requestsQuery = z.strictObject({
   account_id: id.optional(),
   id: id.optional(),
@@ -55,3 +65,4 @@ export const requestsQuery = z.strictObject({
 
 export type NewKeyBody = z.infer<typeof newKey>;
 export type NewAccountBody = z.infer<typeof newAccount>;
+export type NewCreditBody = z.infer<typeof newCredit>;

@@ -1,0 +1,129 @@
+/** The schema of indoxhub.yaml: what `config.schema.json` is made from and what the file is checked with. */
+import { z } from 'zod';
+import { capability, tokenPrices } from '../contract/catalogue.ts';
+import { logLevels, names, type Plain } from './names.ts';
+import { ValueError } from './problem.ts';
+
+const written = {
+  text: z.string(),
+  number: z.union([z.number(), z.string()]),
+  onOff: z.union([z.boolean(), z.string()]),
+};
+
+/** Checked by the table's own reader; the value itself is read later, together with the other sources. */
+function setting(
+  key: keyof Plain,
+  description: string,
+  as: keyof typeof written = 'text',
+  meta: object = {},
+) {
+  return written[as]
+    .transform((value, context) => {
+      const text = String(value);
+      try {
+        names[key].read(text);
+      } catch (error) {
+        if (!(error instanceof ValueError)) throw error;
+        context.addIssue({ code: 'custom', message: error.message });
+      }
+      return text;
+    })
+    .meta({ description, ...meta })
+    .optional();
+}
+
+const modelId = z.string().trim().min(1).max(256);
+const providerId = z
+  .string()
+  .regex(/^[a-z][a-z0-9-]{0,62}$/, 'must be lower case letters, digits and dashes, beginning with a letter');
+const headerName = z.string().regex(/^[A-Za-z0-9!#$%&'*+.^_`|~-]{1,100}$/, 'is not a header name');
+const headerValue = z.string().regex(/^[\t\x20-\x7e]{0,4096}$/, 'is not a header value');
+
+const provider = z.strictObject({
+  type: providerId.describe('The vendor whose API it speaks; by default the one of this name').optional(),
+  api_key: z.string().describe('Better as ${NAME} than in clear').optional(),
+  base_url: z.string().describe("Instead of the vendor's own").optional(),
+  options: z
+    .record(z.string(), z.union([z.string(), z.number(), z.boolean()]).transform(String))
+    .describe("Vendor settings, such as Azure's api_version")
+    .default({}),
+  headers: z.record(headerName, headerValue).describe('Sent with every call').default({}),
+});
+
+const target = z.strictObject({
+  provider: providerId.describe('A provider of this file, or a vendor whose key is set'),
+  model: modelId.describe("The id that provider's API takes"),
+  order: z.int().min(0).max(1000).describe('Lower is tried first').default(0),
+  weight: z.number().positive().max(1_000_000).describe('Share among targets of one order').default(1),
+});
+
+/** A price may be written as a number; its text is what counts, so no digit is lost. */
+const prices = z.strictObject(
+  Object.fromEntries(
+    Object.entries(tokenPrices.shape).map(([name, price]) => {
+      const text = z
+        .union([z.string(), z.number()])
+        .transform(String)
+        .pipe(z.string().regex(/^\d+(\.\d{1,12})?$/, 'must be US dollars like "2.50"'));
+      return [name, price.isOptional() ? text.optional() : text];
+    }),
+  ),
+);
+
+const model = z.strictObject({
+  targets: z.array(target).max(100).describe('Who serves it; by default its own provider').default([]),
+  prices: prices.describe('US dollars per million tokens').optional(),
+  context_window: z.int().positive().max(1_000_000_000).describe('Tokens').optional(),
+  max_output_tokens: z.int().positive().max(1_000_000_000).describe('Tokens').optional(),
+});
+
+const timeouts = z.strictObject({
+  connect: setting('connectMs', 'Until the connection to a provider stands; default 5s'),
+  first_byte: setting('firstByteMs', 'Until the first byte of a streamed answer; default 60s'),
+  idle: setting('idleMs', 'Between two chunks of a stream; default 120s'),
+  total: setting('totalMs', 'A whole call; default 15m'),
+  drain: setting('drainMs', 'Between SIGTERM and cutting what still runs; default 120s'),
+  budget_wait: setting('budgetWaitMs', 'How long a call waits for money held by others; default 5s'),
+  heartbeat: setting('heartbeatMs', 'Between two comments on a silent stream; default 15s'),
+});
+
+export const fileSchema = z.strictObject({
+  host: setting('host', 'Address to listen on; default 127.0.0.1'),
+  port: setting('port', 'Port to listen on; default 8100', 'number'),
+  admin_port: setting('adminPort', 'Moves the admin routes and the metrics to a port of their own', 'number'),
+  data_dir: setting('dataDir', 'Where SQLite and the media live; default ./.indoxhub, relative to this file'),
+  database_url: setting('databaseUrl', 'postgres://…; default SQLite in the data directory'),
+  admin_key: setting('adminKey', 'At least 16 characters; generated when absent'),
+  encryption_key: setting('encryptionKey', 'At least 32 characters'),
+  log_level: setting('logLevel', 'Default info', 'text', { enum: logLevels }),
+  public_url: setting('publicUrl', 'The origin callers see'),
+  local_discovery: setting(
+    'localDiscovery',
+    'Look for Ollama, LM Studio, vLLM and llama.cpp here; default on',
+    'onOff',
+  ),
+  max_retries: setting('maxRetries', 'Attempts after the first; default 2', 'number'),
+  allow_private_urls: setting(
+    'allowPrivateUrls',
+    'Let callers name URLs on private networks; default off',
+    'onOff',
+  ),
+  max_body: setting('maxBodyBytes', 'The largest request body; default 32MiB', 'number'),
+  timeouts: timeouts.default({}),
+  providers: z.record(providerId, provider.nullable()).describe('Providers by id').default({}),
+  models: z.record(modelId, model).describe('Models by public id').default({}),
+  aliases: z.record(modelId, modelId).describe('Another name → model').default({}),
+  defaults: z.partialRecord(capability, modelId).describe('Modality → model').default({}),
+});
+
+export type FileSettings = z.infer<typeof fileSchema>;
+export type FileProvider = z.infer<typeof provider>;
+export type FileModel = z.infer<typeof model>;
+
+/** The published JSON Schema, as editors use it through `# yaml-language-server: $schema=`. */
+export function jsonSchema(): Record<string, unknown> {
+  return {
+    ...z.toJSONSchema(fileSchema, { io: 'input' }),
+    title: 'IndoxHub configuration (indoxhub.yaml)',
+  };
+}
