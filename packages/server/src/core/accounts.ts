@@ -37,8 +37,10 @@ export interface Accounts {
   /** Revoking a revoked key changes nothing. */
   revokeKey(id: string, actor: string): Promise<ApiKey>;
   rotateKey(id: string, actor: string): Promise<IssuedKey>;
+  /** Makes the account `default`, without a cap, unless it is there. */
+  ensureDefault(): Promise<void>;
   /**
-   * Makes the account `default`, without a cap, and its first key. null when they are there; of several replicas that
+   * Makes the account `default` and its first key. null when they are there; of several replicas that
    * start at once exactly one gets the key.
    */
   firstRun(): Promise<IssuedKey | null>;
@@ -100,6 +102,13 @@ export function createAccounts(storage: AccountStorage, commit: CommitCredit): A
     return { account: await account(accountId), id, status };
   };
 
+  const ensureDefault = async (): Promise<void> => {
+    await ensure(
+      () => storage.createAccount({ id: defaultAccountId, name: 'default', soft: false, capped: false }),
+      () => storage.findAccount(defaultAccountId),
+    );
+  };
+
   return {
     listAccounts: () => storage.listAccounts(),
     credit,
@@ -112,11 +121,9 @@ export function createAccounts(storage: AccountStorage, commit: CommitCredit): A
         .account;
     },
     ...keyMethods(storage, account, audit),
+    ensureDefault,
     async firstRun() {
-      await ensure(
-        () => storage.createAccount({ id: defaultAccountId, name: 'default', soft: false, capped: false }),
-        () => storage.findAccount(defaultAccountId),
-      );
+      await ensureDefault();
       if ((await storage.listKeys(defaultAccountId)).length > 0) return null;
       const secret = generateApiKey();
       const made = await ensure(
