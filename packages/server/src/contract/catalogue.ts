@@ -23,7 +23,18 @@ export const tokenPrices = z.strictObject({
 /** The whole call is priced at this tier when its input exceeds the threshold. */
 export const priceTier = tokenPrices.extend({ over_input_tokens: z.number().int().positive() });
 
-export const capability = z.enum(['chat', 'completion', 'embedding', 'vision', 'image', 'tts', 'stt', 'video']);
+export const capability = z.enum([
+  'chat',
+  'completion',
+  'embedding',
+  'vision',
+  'image',
+  'tts',
+  'stt',
+  'video',
+]);
+
+const day = z.string().regex(/^\d{4}-\d{2}-\d{2}$/);
 
 export const catalogueModel = z.strictObject({
   /** The id the vendor's API takes. */
@@ -36,6 +47,8 @@ export const catalogueModel = z.strictObject({
   /** Tokens; absent = unknown. */
   context_window: z.number().int().positive().optional(),
   max_output_tokens: z.number().int().positive().optional(),
+  /** Length of an embedding's vector. */
+  dimensions: z.number().int().positive().optional(),
   /** Thinks before it answers; its hidden thinking is billed as output. */
   reasoning: z.boolean().optional(),
   tools: z.boolean().optional(),
@@ -49,21 +62,25 @@ export const catalogueModel = z.strictObject({
   /** Absent = unknown price, never free. */
   prices: tokenPrices.optional(),
   tiers: z.array(priceTier).optional(),
-  /** Where the numbers come from, and when that was read (YYYY-MM-DD). */
-  source: z.string().min(1),
-  checked: z.string().regex(/^\d{4}-\d{2}-\d{2}$/),
+  /** Where this model's numbers come from, and when that was read, where it is not as the file says. */
+  source: z.string().min(1).optional(),
+  checked: day.optional(),
 });
 
 export const catalogueFile = z.strictObject({
   provider: z.string().regex(/^[a-z][a-z0-9-]*$/),
   name: z.string(),
   description: z.string().optional(),
+  /** Where the numbers come from, and when that was read (YYYY-MM-DD). */
+  source: z.string().min(1),
+  checked: day,
   /** The model a modality takes when the caller names none and this provider is the first configured. */
   defaults: z.partialRecord(capability, z.string()).optional(),
   models: z.array(catalogueModel),
 });
 
 export type TokenPrices = z.infer<typeof tokenPrices>;
+export type PriceTier = z.infer<typeof priceTier>;
 export type CatalogueModel = z.infer<typeof catalogueModel>;
 export type CatalogueFile = z.infer<typeof catalogueFile>;
 export type Capability = z.infer<typeof capability>;

@@ -1,0 +1,197 @@
+/**
+ * What a call costs: token buckets times prices, exact. A price is held in pico-USD per million tokens, so the twelve
+ * places the catalogue may write are all kept; a cost is nano-USD, rounded once, half up.
+ */
+import { createHash } from 'node:crypto';
+import type { PriceTier, TokenPrices } from '../contract/catalogue.ts';
+import { inputTokens, type TokenUsage } from '../contract/usage.ts';
+
+/** Pico-USD per million tokens of each class, the absent ones filled in; `webSearch`: of one search times a million. */
+interface Rates {
+  readonly input: bigint;
+  readonly cacheRead: bigint;
+  readonly cacheWrite: bigint;
+  readonly cacheWriteLong: bigint;
+  readonly audioInput: bigint;
+  readonly output: bigint;
+  readonly reasoning: bigint;
+  readonly audioOutput: bigint;
+  readonly imageOutput: bigint;
+  readonly webSearch: bigint;
+}
+
+interface Tier {
+  readonly overInputTokens: number;
+  readonly rates: Rates;
+}
+
+/** A model's prices, ready to multiply. Made by `priceBook`. */
+export interface PriceBook {
+  /** Names this price row on usage rows: the same prices give the same version, any change another. */
+  readonly version: string;
+  readonly base: Rates;
+  /** By rising threshold. */
+  readonly tiers: readonly Tier[];
+}
+
+/** Nano-USD by part, as `cost_breakdown` names them; they add up to the cost to the nano. */
+export interface CostBreakdown {
+  readonly input_tokens: bigint;
+  readonly output_tokens: bigint;
+  readonly cache_read: bigint;
+  readonly cache_write: bigint;
+  readonly reasoning: bigint;
+  readonly web_search: bigint;
+  readonly request: bigint;
+}
+
+/** The most a call may use. */
+export interface Bound {
+  readonly inputTokens: number;
+  readonly outputTokens: number;
+  readonly webSearches?: number;
+  /** false: the call writes nothing to the provider's cache, so no token costs more for it. Default true. */
+  readonly cacheWrites?: boolean;
+  /** false: no token of the call is audio or a drawn image. Default true. */
+  readonly media?: boolean;
+}
+
+const pricePattern = /^(\d{1,9})(?:\.(\d{1,12}))?$/;
+/** Token × pico-USD per million tokens → nano-USD. */
+const divisor = 1_000_000_000n;
+const perMillion = 1_000_000n;
+
+function pico(price: string): bigint {
+  const match = pricePattern.exec(price);
+  if (match === null) throw new TypeError(`not a price in US dollars: ${price}`);
+  const [, whole = '0', fraction = ''] = match;
+  return BigInt(whole) * 1_000_000_000_000n + BigInt(fraction.padEnd(12, '0'));
+}
+
+function ratesOf(prices: TokenPrices): Rates {
+  const or = (price: string | undefined, plain: bigint): bigint =>
+    price === undefined ? plain : pico(price);
+  const input = pico(prices.input);
+  const output = pico(prices.output);
+  const cacheWrite = or(prices.cache_write, input);
+  return {
+    input,
+    cacheRead: or(prices.cache_read, input),
+    cacheWrite,
+    cacheWriteLong: or(prices.cache_write_long, cacheWrite),
+    audioInput: or(prices.audio_input, input),
+    output,
+    reasoning: or(prices.reasoning, output),
+    audioOutput: or(prices.audio_output, output),
+    imageOutput: or(prices.image_output, output),
+    webSearch: or(prices.web_search, 0n) * perMillion,
+  };
+}
+
+function versionOf(prices: TokenPrices, tiers: readonly PriceTier[]): string {
+  const row = [prices, ...tiers].map((each) =>
+    Object.entries(each)
+      .filter(([, price]) => price !== undefined)
+      .sort(([a], [b]) => (a < b ? -1 : 1)),
+  );
+  return createHash('sha256').update(JSON.stringify(row)).digest('hex').slice(0, 12);
+}
+
+/** Throws TypeError when a price is not a decimal of at most twelve places. */
+export function priceBook(prices: TokenPrices, tiers: readonly PriceTier[] = []): PriceBook {
+  const rising = [...tiers].sort((a, b) => a.over_input_tokens - b.over_input_tokens);
+  return {
+    version: versionOf(prices, rising),
+    base: ratesOf(prices),
+    tiers: rising.map((tier) => ({ overInputTokens: tier.over_input_tokens, rates: ratesOf(tier) })),
+  };
+}
+
+const round = (scaled: bigint): bigint => (scaled + divisor / 2n) / divisor;
+
+const part = (count: number, rate: bigint): bigint => (count === 0 ? 0n : BigInt(count) * rate);
+
+function ratesFor(usage: TokenUsage, book: PriceBook): Rates {
+  if (book.tiers.length === 0) return book.base;
+  const input = inputTokens(usage);
+  let rates = book.base;
+  for (const tier of book.tiers) if (input > tier.overInputTokens) rates = tier.rates;
+  return rates;
+}
+
+interface ScaledParts {
+  readonly input: bigint;
+  readonly output: bigint;
+  readonly cacheRead: bigint;
+  readonly cacheWrite: bigint;
+  readonly reasoning: bigint;
+  readonly webSearch: bigint;
+}
+
+function partsOf(usage: TokenUsage, rates: Rates): ScaledParts {
+  return {
+    input: part(usage.input, rates.input) + part(usage.audioInput, rates.audioInput),
+    output:
+      part(usage.output, rates.output) +
+      part(usage.audioOutput, rates.audioOutput) +
+      part(usage.imageOutput, rates.imageOutput),
+    cacheRead: part(usage.cacheRead, rates.cacheRead),
+    cacheWrite: part(usage.cacheWrite, rates.cacheWrite) + part(usage.cacheWriteLong, rates.cacheWriteLong),
+    reasoning: part(usage.reasoning, rates.reasoning),
+    webSearch: part(usage.webSearches, rates.webSearch),
+  };
+}
+
+/** Nano-USD. The buckets are disjoint, so nothing is paid twice. */
+export function costOf(usage: TokenUsage, book: PriceBook): bigint {
+  const parts = partsOf(usage, ratesFor(usage, book));
+  return round(
+    parts.input + parts.output + parts.cacheRead + parts.cacheWrite + parts.reasoning + parts.webSearch,
+  );
+}
+
+/** The cost by part. Each is rounded against the running total, so that the parts add up to `costOf`. */
+export function breakdown(usage: TokenUsage, book: PriceBook): CostBreakdown {
+  const parts = partsOf(usage, ratesFor(usage, book));
+  let scaled = 0n;
+  let rounded = 0n;
+  const next = (value: bigint): bigint => {
+    scaled += value;
+    const total = round(scaled);
+    const share = total - rounded;
+    rounded = total;
+    return share;
+  };
+  return {
+    input_tokens: next(parts.input),
+    output_tokens: next(parts.output),
+    cache_read: next(parts.cacheRead),
+    cache_write: next(parts.cacheWrite),
+    reasoning: next(parts.reasoning),
+    web_search: next(parts.webSearch),
+    request: 0n,
+  };
+}
+
+const largest = (values: readonly bigint[]): bigint => values.reduce((a, b) => (a > b ? a : b));
+
+/** Nano-USD no call within `bound` can exceed, however its tokens fall into classes and tiers. */
+export function worstCase(bound: Bound, book: PriceBook): bigint {
+  const { cacheWrites = true, media = true, webSearches = 0 } = bound;
+  const reachable = book.tiers.filter((tier) => bound.inputTokens > tier.overInputTokens);
+  const costs = [book.base, ...reachable.map((tier) => tier.rates)].map((rates) => {
+    const input = [rates.input, rates.cacheRead];
+    const output = [rates.output, rates.reasoning];
+    if (cacheWrites) input.push(rates.cacheWrite, rates.cacheWriteLong);
+    if (media) {
+      input.push(rates.audioInput);
+      output.push(rates.audioOutput, rates.imageOutput);
+    }
+    return (
+      part(bound.inputTokens, largest(input)) +
+      part(bound.outputTokens, largest(output)) +
+      part(webSearches, rates.webSearch)
+    );
+  });
+  return round(largest(costs));
+}
