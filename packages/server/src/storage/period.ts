@@ -17,7 +17,7 @@ export function periodKey(period: BudgetPeriod, atMs: number): string {
       return utcDay(atMs);
     case 'week':
       return utcDay(atMs - ((new Date(atMs).getUTCDay() + 6) % 7) * dayMs);
-    case 'month':
+    default:
       return utcDay(atMs).slice(0, 7);
   }
 }

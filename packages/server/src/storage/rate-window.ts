@@ -13,7 +13,7 @@ export interface Window {
 /** Moves a window on to the one that holds `nowMs`. */
 export function slide(window: Window, windowMs: number, nowMs: number): void {
   const start = nowMs - (nowMs % windowMs);
-  if (window.start === start) return;
+  if (window.start >= start) return;
   window.previous = window.start === start - windowMs ? window.current : 0;
   window.current = 0;
   window.start = start;
@@ -25,7 +25,12 @@ function used(window: Window, windowMs: number, nowMs: number): number {
 
 /** What the take counts: never more than the limit itself, so that a large call passes when nothing else runs. */
 export function takeCost(take: LimitTake): number {
-  return Math.min(take.cost, take.max);
+  return Math.min(Math.ceil(take.cost), take.max);
+}
+
+/** Whether settlement replaces the take's estimate by the tokens really used. */
+export function countsTokens(take: LimitTake): boolean {
+  return take.id.endsWith(':tpm');
 }
 
 /** Milliseconds until the take fits, 0 when it fits now. The window must have been slid to `nowMs`. */
@@ -45,5 +50,10 @@ export function waitMs(window: Window, take: LimitTake, nowMs: number): number {
 export function limitState(window: Window, take: LimitTake, nowMs: number): LimitState {
   const remaining = Math.max(0, Math.floor(take.max - used(window, take.windowMs, nowMs)));
   const windows = window.current > 0 ? 2 : window.previous > 0 ? 1 : 0;
-  return { id: take.id, max: take.max, remaining, resetAtMs: windows === 0 ? nowMs : window.start + windows * take.windowMs };
+  return {
+    id: take.id,
+    max: take.max,
+    remaining,
+    resetAtMs: windows === 0 ? nowMs : window.start + windows * take.windowMs,
+  };
 }

@@ -1,6 +1,7 @@
 /**
  * The tables as Kysely sees them, alike on both engines. Every integer column is read and bound as bigint
- * (int8 / INTEGER), everything else is string, null or bytes; records.ts decodes them, and nothing else does.
+ * (int8 / INTEGER), everything else is string, null or bytes; records.ts and usage-row.ts decode them. JSON columns are
+ * TEXT on SQLite and jsonb on PostgreSQL: read them as `cast(… as text)`.
  */
 import type { ColumnType } from 'kysely';
 
@@ -56,9 +57,13 @@ export interface HoldTable {
   hard: Int;
   /** JSON: [[budget id, period key], …]. */
   budgets: Text;
-  /** JSON: CallFacts, token takes and idempotency key. */
+  /** JSON of the call's facts, for the sweep. */
   facts: Text;
+  /** JSON of the token limits taken, for settlement to correct. */
+  takes: Text;
+  idempotency_key: Text | null;
   alias: Text | null;
+  stream: Int;
   started_at: Int;
   stop_requested: Int;
 }
@@ -150,6 +155,7 @@ export interface SweptHoldTable {
   id: Text;
   budgets: Text;
   hard: Int;
+  idempotency_key: Text | null;
   swept_at: Int;
 }
 

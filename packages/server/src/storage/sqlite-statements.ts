@@ -1,15 +1,22 @@
 /** The SQL of the SQLite ledger; sqlite-ledger.ts says what it means. */
-import type { DatabaseSync, StatementSync } from 'node:sqlite';
+import type { DatabaseSync } from 'node:sqlite';
+import { bindable } from './bindable.ts';
 import { usageColumns } from './usage-row.ts';
+
+type Row = Record<string, unknown>;
 
 export type LedgerStatements = ReturnType<typeof prepareLedger>;
 
 /** Prepares them all once; integers are read as bigint. */
 export function prepareLedger(database: DatabaseSync) {
-  const prepare = (sql: string): StatementSync => {
+  const prepare = (sql: string) => {
     const statement = database.prepare(sql);
     statement.setReadBigInts(true);
-    return statement;
+    return {
+      run: (...values: unknown[]): unknown => statement.run(...values.map(bindable)),
+      get: (...values: unknown[]): Row | undefined => statement.get(...values.map(bindable)),
+      all: (...values: unknown[]): Row[] => statement.all(...values.map(bindable)),
+    };
   };
   const columns = usageColumns.join(', ');
   const marks = usageColumns.map(() => '?').join(', ');
@@ -17,7 +24,9 @@ export function prepareLedger(database: DatabaseSync) {
     begin: prepare('BEGIN IMMEDIATE'),
     commit: prepare('COMMIT'),
     rollback: prepare('ROLLBACK'),
-    budget: prepare('SELECT period, period_key, capped, granted_nano, spent_nano, held_nano FROM budget WHERE id = ?'),
+    budget: prepare(
+      'SELECT period, period_key, capped, granted_nano, spent_nano, held_nano FROM budget WHERE id = ?',
+    ),
     updateBudget: prepare(
       'UPDATE budget SET period_key = ?, granted_nano = ?, spent_nano = ?, held_nano = ? WHERE id = ?',
     ),
@@ -28,31 +37,38 @@ export function prepareLedger(database: DatabaseSync) {
     ),
     hold: prepare('SELECT * FROM hold WHERE id = ?'),
     insertHold: prepare(
-      `INSERT INTO hold (id, account_id, key_id, owner, amount_nano, spent_nano, floor_nano, hard, budgets, facts, alias, started_at, stop_requested)
-       VALUES (?, ?, ?, ?, ?, 0, ?, ?, ?, ?, ?, ?, 0)`,
+      `INSERT INTO hold (id, account_id, key_id, owner, amount_nano, spent_nano, floor_nano, hard, budgets, facts, takes,
+         idempotency_key, alias, stream, started_at, stop_requested)
+       VALUES (?, ?, ?, ?, ?, 0, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0)`,
     ),
     extendHold: prepare('UPDATE hold SET amount_nano = ?, spent_nano = ? WHERE id = ?'),
     deleteHold: prepare('DELETE FROM hold WHERE id = ?'),
     deadHolds: prepare(
-      `SELECT id FROM hold WHERE owner <> ?1
-       AND NOT EXISTS (SELECT 1 FROM instance WHERE instance.owner = hold.owner AND seen_at >= ?2) LIMIT 1000`,
+      `SELECT id FROM hold WHERE owner <> ?1 AND started_at < ?2
+       AND NOT EXISTS (SELECT 1 FROM instance WHERE instance.owner = hold.owner AND seen_at >= ?2) ORDER BY id LIMIT 1000`,
     ),
-    entry: prepare('INSERT INTO ledger_entry (txn, book, kind, amount_nano, created_at, note) VALUES (?, ?, ?, ?, ?, ?)'),
+    entry: prepare(
+      'INSERT INTO ledger_entry (txn, book, kind, amount_nano, created_at, note) VALUES (?, ?, ?, ?, ?, ?)',
+    ),
     entryExists: prepare(
       `SELECT 1 AS found FROM ledger_entry WHERE txn = ? AND kind = ? AND book = ? AND kind <> 'charge'`,
     ),
     usage: prepare(`INSERT INTO usage (${columns}) VALUES (${marks})`),
-    usageById: prepare('SELECT ending, charged_nano, settled_at FROM usage WHERE id = ?'),
-    /** A row corrected behind the roll-up's watermark corrects the roll-up too. */
-    correctDaily: prepare(
-      `UPDATE usage_daily SET input_tokens = input_tokens + ?1, output_tokens = output_tokens + ?2, cost_nano = cost_nano + ?3,
-         errors = errors - 1
-       WHERE day = ?4 AND account_id = ?5 AND endpoint = ?6 AND provider = ?7 AND model = ?8
-         AND ?9 <= (SELECT CAST(value AS INTEGER) FROM setting WHERE name = 'usage_watermark')`,
+    usageById: prepare('SELECT * FROM usage WHERE id = ?'),
+    setting: prepare('SELECT value FROM setting WHERE name = ?'),
+    addDaily: prepare(
+      `INSERT INTO usage_daily (day, account_id, endpoint, provider, model, requests, errors, input_tokens, output_tokens, cost_nano, latency_ms)
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+       ON CONFLICT (day, account_id, endpoint, provider, model) DO UPDATE SET
+         requests = requests + excluded.requests, errors = errors + excluded.errors,
+         input_tokens = input_tokens + excluded.input_tokens, output_tokens = output_tokens + excluded.output_tokens,
+         cost_nano = cost_nano + excluded.cost_nano, latency_ms = latency_ms + excluded.latency_ms`,
     ),
     deleteUsage: prepare('DELETE FROM usage WHERE id = ?'),
-    swept: prepare('SELECT budgets, hard FROM swept_hold WHERE id = ?'),
-    insertSwept: prepare('INSERT INTO swept_hold (id, budgets, hard, swept_at) VALUES (?, ?, ?, ?)'),
+    swept: prepare('SELECT budgets, hard, idempotency_key FROM swept_hold WHERE id = ?'),
+    insertSwept: prepare(
+      'INSERT INTO swept_hold (id, budgets, hard, idempotency_key, swept_at) VALUES (?, ?, ?, ?, ?)',
+    ),
     deleteSwept: prepare('DELETE FROM swept_hold WHERE id = ?'),
     idempotency: prepare(
       `SELECT fingerprint, request_id, state, status, content_type, body FROM idempotency

@@ -4,8 +4,10 @@
  */
 import { parentPort, workerData } from 'node:worker_threads';
 import { DatabaseSync, type StatementSync } from 'node:sqlite';
+import { bindable } from './bindable.ts';
 import { SqliteLedger } from './sqlite-ledger.ts';
-import type { Statement, WorkerRequest, WorkerResponse } from './sqlite-messages.ts';
+import type { Statement } from './executor.ts';
+import type { WorkerRequest, WorkerResponse } from './sqlite-messages.ts';
 
 if (parentPort === null) throw new Error('sqlite-worker runs as a worker thread');
 const port = parentPort;
@@ -25,14 +27,6 @@ function statementOf(sql: string): StatementSync {
     cached.set(sql, statement);
   }
   return statement;
-}
-
-/** node:sqlite stores NULL for a Date or undefined without a word, so anything it might not keep throws here. */
-function bindable(value: unknown): bigint | string | null | Uint8Array {
-  if (typeof value === 'bigint' || typeof value === 'string' || value === null || value instanceof Uint8Array) {
-    return value;
-  }
-  throw new TypeError(`cannot bind a ${value instanceof Date ? 'Date' : typeof value}: use bigint, string, null or bytes`);
 }
 
 /** All of them or none; none, too, when the first changes nothing. Answers what the first changed. */
@@ -81,9 +75,16 @@ function answer(request: WorkerRequest): WorkerResponse {
       ledger?.forget();
       return { id: request.id, rows: [], changes: BigInt(changes) };
     }
+    case 'read':
+      return {
+        id: request.id,
+        sets: request.statements.map(({ sql, parameters }) =>
+          statementOf(sql).all(...parameters.map(bindable)),
+        ),
+      };
     case 'transaction':
       return { id: request.id, changes: transaction(request.statements) };
-    case 'close':
+    default:
       database.close();
       return { id: request.id };
   }

@@ -1,23 +1,13 @@
 /**
- * SQLite, the engine of a single process: a worker thread owns the file, this side posts to it. Kysely writes the
- * ordinary statements; ledger batches go as they are.
+ * SQLite, the engine of a single process: a worker thread owns the file, this side posts to it. Ledger
+ * batches and ordinary statements go to it as messages.
  */
 import { mkdirSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { Worker } from 'node:worker_threads';
-import {
-  CompiledQuery,
-  Kysely,
-  SqliteAdapter,
-  SqliteIntrospector,
-  SqliteQueryCompiler,
-  type DatabaseConnection,
-  type Dialect,
-  type Driver,
-} from 'kysely';
+import type { Executor, Statement } from './executor.ts';
 import { migrate } from './migrate.ts';
 import { createRecords } from './records.ts';
-import type { Tables } from './schema.ts';
 import type { WorkerRequest, WorkerResponse } from './sqlite-messages.ts';
 import { StorageUnavailable, type Storage } from './storage.ts';
 
@@ -26,13 +16,18 @@ type Unsent = WorkerRequest extends infer R ? (R extends WorkerRequest ? Omit<R,
 /** A request and answer channel to the worker; rejects everything once the worker is gone. */
 class Channel {
   private readonly worker: Worker;
-  private readonly waiting = new Map<number, { resolve: (r: WorkerResponse) => void; reject: (e: Error) => void }>();
+  private readonly waiting = new Map<
+    number,
+    { resolve: (r: WorkerResponse) => void; reject: (e: Error) => void }
+  >();
   private next = 1;
   private gone: Error | null = null;
 
   constructor(path: string) {
     const extension = import.meta.url.endsWith('.ts') ? 'ts' : 'js';
-    this.worker = new Worker(new URL(`./sqlite-worker.${extension}`, import.meta.url), { workerData: { path } });
+    this.worker = new Worker(new URL(`./sqlite-worker.${extension}`, import.meta.url), {
+      workerData: { path },
+    });
     this.worker.on('message', (response: WorkerResponse) => {
       const waiter = this.waiting.get(response.id);
       this.waiting.delete(response.id);
@@ -40,21 +35,22 @@ class Channel {
       if (response.error === undefined) waiter.resolve(response);
       else waiter.reject(failure(path, response));
     });
-    this.worker.on('error', (error) => this.fail(error));
+    this.worker.on('error', (error) => this.fail(error instanceof Error ? error : new Error(String(error))));
     this.worker.on('exit', () => this.fail(new Error('the store is closed')));
     this.worker.unref();
   }
 
   send(request: Unsent): Promise<WorkerResponse> {
-    if (this.gone !== null) return Promise.reject(new StorageUnavailable(this.gone.message, { cause: this.gone }));
+    if (this.gone !== null)
+      return Promise.reject(new StorageUnavailable(this.gone.message, { cause: this.gone }));
     const id = this.next++;
-    return new Promise((resolve, reject) => {
+    return new Promise<WorkerResponse>((resolve, reject) => {
       this.waiting.set(id, { resolve, reject });
       if (this.waiting.size === 1) this.worker.ref();
-      this.worker.postMessage({ ...request, id });
+      this.worker.postMessage({ ...request, id }, []);
     }).finally(() => {
       if (this.waiting.size === 0) this.worker.unref();
-    }) as Promise<WorkerResponse>;
+    });
   }
 
   async close(): Promise<void> {
@@ -65,7 +61,8 @@ class Channel {
 
   private fail(error: Error): void {
     this.gone ??= error;
-    for (const waiter of this.waiting.values()) waiter.reject(new StorageUnavailable(error.message, { cause: error }));
+    for (const waiter of this.waiting.values())
+      waiter.reject(new StorageUnavailable(error.message, { cause: error }));
     this.waiting.clear();
   }
 }
@@ -80,42 +77,25 @@ function failure(path: string, response: WorkerResponse): Error {
   return response.unavailable === true ? new StorageUnavailable(message) : new Error(message);
 }
 
-/** SQLite's DDL is transactional; Kysely's adapter is shy about it, and a half-run migration must not stay. */
-class TransactionalAdapter extends SqliteAdapter {
-  override get supportsTransactionalDdl(): boolean {
-    return true;
-  }
+function executorOf(channel: Channel): Executor {
+  return {
+    engine: 'sqlite',
+    async query({ sql, parameters }) {
+      const response = await channel.send({ kind: 'query', sql, parameters });
+      return { rows: response.rows ?? [], changes: response.changes ?? 0n };
+    },
+    async transaction(statements) {
+      return (await channel.send({ kind: 'transaction', statements: plain(statements) })).changes ?? 0n;
+    },
+    async read(statements) {
+      return (await channel.send({ kind: 'read', statements: plain(statements) })).sets ?? [];
+    },
+  };
 }
 
-/** Kysely's view of the worker: one connection, used one statement at a time. */
-function workerDialect(channel: Channel): Dialect {
-  const connection: DatabaseConnection = {
-    async executeQuery<R>(query: CompiledQuery) {
-      const response = await channel.send({ kind: 'query', sql: query.sql, parameters: query.parameters });
-      return { rows: (response.rows ?? []) as R[], numAffectedRows: response.changes ?? 0n };
-    },
-    async *streamQuery() {
-      throw new Error('streaming is not used on SQLite');
-    },
-  };
-  const run = async (sql: string): Promise<void> => {
-    await connection.executeQuery(CompiledQuery.raw(sql));
-  };
-  const driver: Driver = {
-    init: async () => {},
-    acquireConnection: async () => connection,
-    beginTransaction: () => run('BEGIN IMMEDIATE'),
-    commitTransaction: () => run('COMMIT'),
-    rollbackTransaction: () => run('ROLLBACK'),
-    releaseConnection: async () => {},
-    destroy: async () => {},
-  };
-  return {
-    createDriver: () => driver,
-    createAdapter: () => new TransactionalAdapter(),
-    createIntrospector: (database) => new SqliteIntrospector(database),
-    createQueryCompiler: () => new SqliteQueryCompiler(),
-  };
+/** Only what a message to the worker can carry. */
+function plain(statements: readonly Statement[]): Statement[] {
+  return statements.map(({ sql, parameters }) => ({ sql, parameters }));
 }
 
 /** Opens the file, creating and migrating it. Throws StorageUnavailable when another process owns it. */
@@ -124,19 +104,20 @@ export async function openSqlite(path: string): Promise<Storage> {
   const channel = new Channel(path);
   try {
     await channel.send({ kind: 'open' });
-    const database = new Kysely<Tables>({ dialect: workerDialect(channel) });
-    await migrate(database, 'sqlite');
+    const executor = executorOf(channel);
+    const run = async (sql: string, parameters: readonly string[] = []) =>
+      (await executor.query({ sql, parameters })).rows;
+    await run('BEGIN IMMEDIATE');
+    await migrate(run, 'sqlite');
+    await run('COMMIT');
     return {
-      ...createRecords(database, 'sqlite', async (queries) => {
-        const statements = queries.map(({ sql, parameters }) => ({ sql, parameters }));
-        return ((await channel.send({ kind: 'transaction', statements })).changes ?? 0n) > 0n;
-      }),
+      ...createRecords(executor),
       engine: 'sqlite',
       async commit(operations) {
         return (await channel.send({ kind: 'commit', operations })).results ?? [];
       },
-      ping: async () => {
-        await channel.send({ kind: 'query', sql: 'SELECT 1', parameters: [] });
+      async ping() {
+        await run('SELECT 1');
       },
       close: () => channel.close(),
     };

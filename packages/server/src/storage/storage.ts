@@ -14,7 +14,10 @@ export class StorageUnavailable extends Error {
 
 export type BudgetPeriod = 'total' | 'day' | 'week' | 'month';
 
-/** A rate limit taken at admission: `cost` of `max` in a sliding window of `windowMs`. */
+/**
+ * A rate limit taken at admission: `cost` of `max` in a sliding window of `windowMs`, at most a day. Where the id ends
+ * in `:tpm` the cost is tokens, and settlement replaces it by what was really used.
+ */
 export interface LimitTake {
   readonly id: string;
   readonly max: number;
@@ -79,7 +82,12 @@ export type AdmitResult =
       readonly availableNano: bigint;
       readonly heldNano: bigint;
     }
-  | { readonly status: 'limited'; readonly limitId: string; readonly retryAfterMs: number; readonly limits: readonly LimitState[] }
+  | {
+      readonly status: 'limited';
+      readonly limitId: string;
+      readonly retryAfterMs: number;
+      readonly limits: readonly LimitState[];
+    }
   | { readonly status: 'replay'; readonly id: string; readonly response: StoredResponse }
   | { readonly status: 'in_progress' | 'mismatch' | 'outcome_unknown'; readonly id: string };
 
@@ -174,7 +182,12 @@ export interface SweepResult {
   readonly swept: readonly string[];
 }
 
-export type LedgerOperation = AdmitOperation | ExtendOperation | SettleOperation | CreditOperation | SweepOperation;
+export type LedgerOperation =
+  | AdmitOperation
+  | ExtendOperation
+  | SettleOperation
+  | CreditOperation
+  | SweepOperation;
 
 export type LedgerResult<O extends LedgerOperation> = O extends AdmitOperation
   ? AdmitResult
@@ -274,6 +287,8 @@ export interface RequestFilter {
   readonly limit: number;
   /** Only rows settled before this, for paging; null starts at the newest. */
   readonly beforeMs: number | null;
+  /** With `beforeMs`, the id of the last row seen: rows settled in that very millisecond are not skipped. */
+  readonly beforeId?: string | null;
 }
 
 export interface StoredUsage extends UsageRecord {

@@ -40,12 +40,24 @@ export const usageColumns = [
   'session_id',
 ] as const;
 
+/** Endings that count as errors in reports. PostgreSQL's usage_daily_add names them, too. */
+export const errorEndings: readonly Ending[] = ['upstream_error', 'timeout', 'rejected', 'unknown'];
+
+export function isErrorEnding(ending: Ending): boolean {
+  return errorEndings.includes(ending);
+}
+
 type Value = bigint | string | null;
 
 const whole = (value: number): bigint => BigInt(Math.max(0, Math.round(value)));
 
 /** The values of a record in the order of `usageColumns`. */
-export function usageValues(record: UsageRecord, settledAtMs: number, charged: bigint, over: bigint): Value[] {
+export function usageValues(
+  record: UsageRecord,
+  settledAtMs: number,
+  charged: bigint,
+  over: bigint,
+): Value[] {
   const { usage } = record;
   return [
     record.id,
@@ -196,7 +208,7 @@ export function unknownRecord(
     costNano: chargedNano,
     listNano: null,
     priceVersion: null,
-    latencyMs: nowMs - startedAtMs,
+    latencyMs: Math.max(0, nowMs - startedAtMs),
     firstByteMs: null,
     attempts: 1,
     sessionId: null,

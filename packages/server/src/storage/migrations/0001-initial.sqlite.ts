@@ -1,15 +1,15 @@
-/** Migration 0001, the tables of the first release: the SQLite statements. PostgreSQL's are in 0001-initial.postgres.ts. */
-export const sqlite: readonly string[] = [
+/** Migration 0001 on SQLite: the tables of the first release. */
+export const initialSqlite: readonly string[] = [
   `CREATE TABLE account (
     id TEXT PRIMARY KEY, name TEXT NOT NULL, soft INTEGER NOT NULL, created_at INTEGER NOT NULL
   ) STRICT, WITHOUT ROWID`,
   `CREATE TABLE budget (
-    id TEXT PRIMARY KEY, account_id TEXT NOT NULL, kind TEXT NOT NULL, period TEXT NOT NULL, period_key TEXT NOT NULL,
+    id TEXT PRIMARY KEY, account_id TEXT NOT NULL REFERENCES account (id), kind TEXT NOT NULL, period TEXT NOT NULL, period_key TEXT NOT NULL,
     capped INTEGER NOT NULL, granted_nano INTEGER NOT NULL, spent_nano INTEGER NOT NULL,
     held_nano INTEGER NOT NULL CHECK (held_nano >= 0)
   ) STRICT, WITHOUT ROWID`,
   `CREATE TABLE api_key (
-    id TEXT PRIMARY KEY, account_id TEXT NOT NULL, name TEXT NOT NULL, hash TEXT NOT NULL UNIQUE, prefix TEXT NOT NULL,
+    id TEXT PRIMARY KEY, account_id TEXT NOT NULL REFERENCES account (id), name TEXT NOT NULL, hash TEXT NOT NULL UNIQUE, prefix TEXT NOT NULL,
     rpm INTEGER, tpm INTEGER, allowed_models TEXT, expires_at INTEGER, revoked_at INTEGER, created_at INTEGER NOT NULL,
     last_used_at INTEGER, budget_id TEXT
   ) STRICT, WITHOUT ROWID`,
@@ -17,8 +17,10 @@ export const sqlite: readonly string[] = [
   `CREATE TABLE hold (
     id TEXT PRIMARY KEY, account_id TEXT NOT NULL, key_id TEXT NOT NULL, owner TEXT NOT NULL,
     amount_nano INTEGER NOT NULL, spent_nano INTEGER NOT NULL, floor_nano INTEGER NOT NULL, hard INTEGER NOT NULL,
-    budgets TEXT NOT NULL, facts TEXT NOT NULL, alias TEXT, started_at INTEGER NOT NULL, stop_requested INTEGER NOT NULL
+    budgets TEXT NOT NULL, facts TEXT NOT NULL, takes TEXT NOT NULL, idempotency_key TEXT, alias TEXT,
+    stream INTEGER NOT NULL, started_at INTEGER NOT NULL, stop_requested INTEGER NOT NULL
   ) STRICT, WITHOUT ROWID`,
+  `CREATE INDEX hold_stop ON hold (owner) WHERE stop_requested = 1`,
   `CREATE INDEX hold_alias ON hold (account_id, alias) WHERE alias IS NOT NULL`,
   `CREATE TABLE ledger_entry (
     txn TEXT NOT NULL, book TEXT NOT NULL, kind TEXT NOT NULL, amount_nano INTEGER NOT NULL,
@@ -54,7 +56,7 @@ export const sqlite: readonly string[] = [
   ) STRICT, WITHOUT ROWID`,
   `CREATE INDEX idempotency_expiry ON idempotency (expires_at)`,
   `CREATE TABLE swept_hold (
-    id TEXT PRIMARY KEY, budgets TEXT NOT NULL, hard INTEGER NOT NULL, swept_at INTEGER NOT NULL
+    id TEXT PRIMARY KEY, budgets TEXT NOT NULL, hard INTEGER NOT NULL, idempotency_key TEXT, swept_at INTEGER NOT NULL
   ) STRICT, WITHOUT ROWID`,
   `CREATE TABLE setting (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID`,
   `INSERT INTO setting (name, value) VALUES ('version', '1'), ('usage_watermark', '0')`,

@@ -1,0 +1,352 @@
+/**
+ * Migration 0001 on PostgreSQL: the ledger as one function, so that a batch is one round trip and one transaction.
+ * sqlite-ledger.ts does the same in TypeScript; the conformance suite holds both to one meaning.
+ *
+ * Locks are taken in one order by every replica (the usage gate, budgets by id, rate windows by id), so batches cannot
+ * deadlock; every hold is changed only under the lock of its account's budget. What is locked is kept in arrays, changed
+ * there operation by operation, and written back once at the end.
+ */
+
+/** Milliseconds until `cost` of `max` fits into a sliding window, 0 when it fits now. */
+const waitMs = `CREATE FUNCTION indoxhub.wait_ms(now_ms int8, len int8, start int8, previous int8, current int8, max int8, cost int8)
+RETURNS int8 LANGUAGE plpgsql IMMUTABLE AS $$
+DECLARE
+  room int8 := max - cost - current;
+  next float8 := 0;
+BEGIN
+  IF current + previous * (1 - (now_ms - start) / len::float8) + cost <= max THEN RETURN 0; END IF;
+  IF room >= 0 AND previous > 0 THEN
+    RETURN greatest(1, ceil(len * (1 - room / previous::float8) - (now_ms - start)));
+  END IF;
+  IF current > 0 THEN next := greatest(0, 1 - (max - cost) / current::float8); END IF;
+  RETURN greatest(1, ceil(len * (1 + next) - (now_ms - start)));
+END $$`;
+
+/** What the X-RateLimit headers say of a window. */
+const limitState = `CREATE FUNCTION indoxhub.limit_state(id text, now_ms int8, len int8, start int8, previous int8, current int8, max int8)
+RETURNS jsonb LANGUAGE sql IMMUTABLE RETURN jsonb_build_object(
+  'id', id, 'max', max,
+  'remaining', greatest(0, floor(max - (current + previous * (1 - (now_ms - start) / len::float8)))),
+  'reset', CASE WHEN current > 0 THEN start + 2 * len WHEN previous > 0 THEN start + len ELSE now_ms END)`;
+
+/** Adds a row behind the watermark to the roll-up, or takes it out again (sign -1). */
+const dailyAdd = `CREATE FUNCTION indoxhub.usage_daily_add(u indoxhub.usage, sign int8) RETURNS void LANGUAGE sql AS $$
+  INSERT INTO indoxhub.usage_daily AS d (day, account_id, endpoint, provider, model, requests, errors, input_tokens, output_tokens, cost_nano, latency_ms)
+  SELECT indoxhub.period_key('day', u.settled_at), u.account_id, u.endpoint, u.provider, u.model, sign,
+    CASE WHEN u.ending IN ('upstream_error', 'timeout', 'rejected', 'unknown') THEN sign ELSE 0 END,
+    sign * (u.input + u.cache_read + u.cache_write + u.cache_write_long + u.audio_input),
+    sign * (u.output + u.reasoning + u.audio_output + u.image_output), sign * u.charged_nano, sign * u.latency_ms
+  WHERE u.settled_at <= (SELECT value::int8 FROM indoxhub.setting WHERE name = 'usage_watermark')
+  ON CONFLICT (day, account_id, endpoint, provider, model) DO UPDATE SET
+    requests = d.requests + excluded.requests, errors = d.errors + excluded.errors,
+    input_tokens = d.input_tokens + excluded.input_tokens, output_tokens = d.output_tokens + excluded.output_tokens,
+    cost_nano = d.cost_nano + excluded.cost_nano, latency_ms = d.latency_ms + excluded.latency_ms
+$$`;
+
+/** Money moves between an account's book and the world's. */
+const book = `CREATE FUNCTION indoxhub.book(txn text, kind text, account text, amount int8, at_ms int8, note text) RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+  IF amount <> 0 THEN
+    INSERT INTO indoxhub.ledger_entry (txn, book, kind, amount_nano, created_at, note)
+    VALUES (txn, 'account:' || account, kind, amount, at_ms, note), (txn, 'world', kind, -amount, at_ms, note);
+  END IF;
+END $$`;
+
+const declarations = `
+DECLARE
+  op jsonb; part jsonb; h indoxhub.hold; u indoxhub.usage; i_row indoxhub.idempotency; s indoxhub.swept_hold;
+  now_ms int8; settled int8; id text; found_id text; i int; tight int; tight_left int8; left_nano int8;
+  amount int8; added int8; charged int8; cost int8; result jsonb; pairs jsonb; takes jsonb; states jsonb;
+  results jsonb[] := '{}'; hold_ids text[]; dead_ids text[]; swept text[]; budget_ids text[];
+  b_id text[]; b_capped int8[]; b_period text[]; b_key text[]; b_granted int8[]; b_spent int8[]; b_held int8[];
+  w_id text[]; w_len int8[]; w_start int8[]; w_previous int8[]; w_current int8[]; start int8; actual int8;`;
+
+const lock = `
+  -- Held shared by batches, exclusively by the roll-up for a moment: see postgres.ts.
+  PERFORM pg_advisory_xact_lock_shared(1768842863, 2);
+
+  SELECT array_agg(o->>'id') INTO hold_ids FROM jsonb_array_elements(ops) o WHERE o->>'op' IN ('admit', 'extend', 'settle');
+  SELECT array_agg(d.id ORDER BY d.id) INTO dead_ids FROM (
+    SELECT dead.id FROM jsonb_array_elements(ops) o, indoxhub.hold dead
+    WHERE o->>'op' = 'sweep' AND dead.owner <> o->>'owner'
+      AND dead.started_at < indoxhub.now_ms() - (o->>'dead')::int8
+      AND NOT EXISTS (SELECT 1 FROM indoxhub.instance n WHERE n.owner = dead.owner AND n.seen_at >= indoxhub.now_ms() - (o->>'dead')::int8)
+    LIMIT 1000) d;
+
+  SELECT array_agg(DISTINCT x.id) INTO budget_ids FROM (
+    SELECT o->>'account' AS id FROM jsonb_array_elements(ops) o WHERE o ? 'account'
+    UNION ALL SELECT jsonb_array_elements_text(o->'budgets') FROM jsonb_array_elements(ops) o WHERE o->>'op' = 'admit'
+    UNION ALL SELECT q.account_id FROM indoxhub.hold q WHERE q.id = ANY (hold_ids) OR q.id = ANY (dead_ids)
+    UNION ALL SELECT pair->>0 FROM indoxhub.hold q, jsonb_array_elements(q.budgets) pair WHERE q.id = ANY (hold_ids) OR q.id = ANY (dead_ids)
+    UNION ALL SELECT pair->>0 FROM indoxhub.swept_hold q, jsonb_array_elements(q.budgets) pair WHERE q.id = ANY (hold_ids)
+  ) x;
+  SELECT array_agg(b.id), array_agg(b.capped), array_agg(b.period), array_agg(b.period_key), array_agg(b.granted_nano),
+    array_agg(b.spent_nano), array_agg(b.held_nano)
+  INTO b_id, b_capped, b_period, b_key, b_granted, b_spent, b_held
+  FROM (SELECT * FROM indoxhub.budget q WHERE q.id = ANY (budget_ids) ORDER BY q.id FOR UPDATE) b;
+
+  INSERT INTO indoxhub.rate_window (id, window_start, previous, current)
+  SELECT DISTINCT l->>'id', 0, 0, 0 FROM jsonb_array_elements(ops) o, jsonb_array_elements(o->'limits') l
+  WHERE o->>'op' = 'admit' AND NOT EXISTS (SELECT 1 FROM indoxhub.rate_window w WHERE w.id = l->>'id')
+  ORDER BY 1 ON CONFLICT DO NOTHING;
+  SELECT array_agg(w.id), array_agg(w.len), array_agg(w.window_start), array_agg(w.previous), array_agg(w.current)
+  INTO w_id, w_len, w_start, w_previous, w_current
+  FROM (
+    SELECT q.*, n.len FROM indoxhub.rate_window q JOIN (
+      SELECT y.id, max(y.len) AS len FROM (
+        SELECT l->>'id' AS id, (l->>'window')::int8 AS len
+        FROM jsonb_array_elements(ops) o, jsonb_array_elements(o->'limits') l WHERE o->>'op' = 'admit'
+        UNION ALL SELECT t->>'id', (t->>'window')::int8 FROM indoxhub.hold k, jsonb_array_elements(k.takes) t WHERE k.id = ANY (hold_ids)
+      ) y GROUP BY y.id
+    ) n ON n.id = q.id ORDER BY q.id FOR UPDATE OF q
+  ) w;
+
+  -- Read once everything is locked: an account's operations never go back in time, whichever replica runs them.
+  now_ms := indoxhub.now_ms();
+  SELECT greatest(now_ms, value::int8 + 1) INTO settled FROM indoxhub.setting WHERE name = 'usage_watermark';
+  FOR i IN 1..coalesce(cardinality(b_id), 0) LOOP
+    CONTINUE WHEN b_period[i] = 'total' OR b_key[i] = indoxhub.period_key(b_period[i], now_ms);
+    b_key[i] := indoxhub.period_key(b_period[i], now_ms);
+    b_spent[i] := 0;
+  END LOOP;
+  FOR i IN 1..coalesce(cardinality(w_id), 0) LOOP
+    start := now_ms - now_ms % w_len[i];
+    CONTINUE WHEN w_start[i] >= start;
+    w_previous[i] := CASE WHEN w_start[i] = start - w_len[i] THEN w_current[i] ELSE 0 END;
+    w_current[i] := 0;
+    w_start[i] := start;
+  END LOOP;`;
+
+/** Finds the tightest capped budget of `pairs` ([[id, …], …]): its index in `tight`, what is left of it in `tight_left`. */
+const tightest = (pairs: string): string => `
+      tight := NULL;
+      FOR id IN SELECT p->>0 FROM jsonb_array_elements(${pairs}) p LOOP
+        i := array_position(b_id, id);
+        IF i IS NULL THEN RAISE EXCEPTION 'budget % does not exist', id; END IF;
+        CONTINUE WHEN b_capped[i] = 0;
+        left_nano := b_granted[i] - b_spent[i] - b_held[i];
+        IF tight IS NULL OR left_nano < tight_left THEN tight := i; tight_left := left_nano; END IF;
+      END LOOP;
+      tight_left := greatest(tight_left, 0);`;
+
+const admit = `
+    WHEN 'admit' THEN <<admit>> BEGIN
+      SELECT * INTO h FROM indoxhub.hold q WHERE q.id = op->>'id';
+      IF FOUND THEN
+        result := jsonb_build_object('status', 'admitted', 'held', h.amount_nano::text, 'limits', '[]'::jsonb);
+        EXIT admit;
+      END IF;
+      IF op ? 'key' THEN
+        SELECT * INTO i_row FROM indoxhub.idempotency q
+        WHERE q.account_id = op->>'account' AND q.key = op->>'key' AND q.expires_at > now_ms;
+        IF FOUND THEN
+          result := jsonb_build_object('id', i_row.request_id, 'status', CASE
+            WHEN i_row.fingerprint <> op->>'fingerprint' THEN 'mismatch' WHEN i_row.state = 'open' THEN 'in_progress'
+            WHEN i_row.state = 'unknown' THEN 'outcome_unknown' ELSE 'replay' END);
+          IF result->>'status' = 'replay' THEN
+            result := result || jsonb_build_object('code', i_row.status, 'type', i_row.content_type, 'body', i_row.body);
+          END IF;
+          EXIT admit;
+        END IF;
+      END IF;
+
+      found_id := NULL; states := '[]'; takes := '[]';
+      FOR part IN SELECT * FROM jsonb_array_elements(op->'limits') LOOP
+        i := array_position(w_id, part->>'id');
+        actual := indoxhub.wait_ms(now_ms, w_len[i], w_start[i], w_previous[i], w_current[i], (part->>'max')::int8, (part->>'cost')::int8);
+        IF actual > 0 AND found_id IS NULL THEN
+          found_id := part->>'id';
+          result := jsonb_build_object('status', 'limited', 'limit', found_id, 'wait', actual);
+        END IF;
+        states := states || indoxhub.limit_state(part->>'id', now_ms, w_len[i], w_start[i], w_previous[i], w_current[i], (part->>'max')::int8);
+      END LOOP;
+      IF found_id IS NOT NULL THEN result := result || jsonb_build_object('limits', states); EXIT admit; END IF;
+
+      SELECT coalesce(jsonb_agg(jsonb_build_array(n)), '[]') INTO pairs FROM jsonb_array_elements_text(op->'budgets') n;${tightest('pairs')}
+      amount := (op->>'hold')::int8;
+      IF tight IS NOT NULL AND tight_left < amount THEN
+        IF tight_left < (op->>'least')::int8 THEN
+          result := jsonb_build_object('status', 'refused', 'budget', b_id[tight], 'available', tight_left::text, 'held', b_held[tight]::text);
+          EXIT admit;
+        END IF;
+        amount := tight_left;
+      END IF;
+
+      states := '[]';
+      FOR part IN SELECT * FROM jsonb_array_elements(op->'limits') LOOP
+        i := array_position(w_id, part->>'id');
+        w_current[i] := w_current[i] + (part->>'cost')::int8;
+        IF part->>'id' LIKE '%:tpm' THEN
+          takes := takes || jsonb_build_object('id', part->>'id', 'cost', part->'cost', 'window', w_len[i], 'start', w_start[i]);
+        END IF;
+        states := states || indoxhub.limit_state(part->>'id', now_ms, w_len[i], w_start[i], w_previous[i], w_current[i], (part->>'max')::int8);
+      END LOOP;
+      pairs := '[]';
+      FOR id IN SELECT jsonb_array_elements_text(op->'budgets') LOOP
+        i := array_position(b_id, id);
+        b_held[i] := b_held[i] + amount;
+        pairs := pairs || jsonb_build_array(jsonb_build_array(id, b_key[i]));
+      END LOOP;
+      INSERT INTO indoxhub.hold (id, account_id, key_id, owner, amount_nano, spent_nano, floor_nano, hard, budgets, facts, takes,
+        idempotency_key, alias, stream, started_at, stop_requested)
+      VALUES (op->>'id', op->>'account', op->>'key_id', op->>'owner', amount, 0, (op->>'floor')::int8, (op->>'hard')::int8, pairs,
+        op->'facts', takes, op->>'key', op->>'alias', (op->'facts'->>'stream')::int8, now_ms, 0);
+      IF op ? 'key' THEN
+        INSERT INTO indoxhub.idempotency AS q (account_id, key, fingerprint, request_id, state, expires_at)
+        VALUES (op->>'account', op->>'key', op->>'fingerprint', op->>'id', 'open', now_ms + 86400000)
+        ON CONFLICT (account_id, key) DO UPDATE SET fingerprint = excluded.fingerprint, request_id = excluded.request_id,
+          state = 'open', status = NULL, content_type = NULL, body = NULL, expires_at = excluded.expires_at;
+      END IF;
+      result := jsonb_build_object('status', 'admitted', 'held', amount::text, 'limits', states);
+    END;`;
+
+const extend = `
+    WHEN 'extend' THEN
+      SELECT * INTO h FROM indoxhub.hold q WHERE q.id = op->>'id';
+      IF NOT FOUND THEN
+        result := '{"status": "missing", "added": "0"}';
+      ELSE
+        added := (op->>'add')::int8;${tightest('h.budgets')}
+        IF tight IS NOT NULL AND tight_left < added THEN
+          added := CASE WHEN tight_left >= (op->>'least')::int8 THEN tight_left ELSE 0 END;
+        END IF;
+        FOR id IN SELECT p->>0 FROM jsonb_array_elements(h.budgets) p LOOP
+          i := array_position(b_id, id);
+          b_held[i] := b_held[i] + added;
+        END LOOP;
+        UPDATE indoxhub.hold q SET amount_nano = q.amount_nano + added, spent_nano = greatest(q.spent_nano, (op->>'spent')::int8)
+        WHERE q.id = h.id;
+        result := jsonb_build_object('added', added::text,
+          'status', CASE WHEN (op->>'add')::int8 > 0 AND added = 0 THEN 'refused' ELSE 'extended' END);
+      END IF;`;
+
+/** Takes hold `h` back out of its budgets and charges them \`charged\`, if the period it was admitted in still runs. */
+const release = `
+        FOR part IN SELECT * FROM jsonb_array_elements(h.budgets) LOOP
+          i := array_position(b_id, part->>0);
+          b_held[i] := b_held[i] - h.amount_nano;
+          IF b_key[i] = part->>1 THEN b_spent[i] := b_spent[i] + charged; END IF;
+        END LOOP;
+        DELETE FROM indoxhub.hold q WHERE q.id = h.id;`;
+
+const idempotentEnd = (account: string, key: string): string => `
+        IF ${key} IS NOT NULL THEN
+          IF op->'response' = 'null' THEN
+            DELETE FROM indoxhub.idempotency q WHERE q.account_id = ${account} AND q.key = ${key} AND q.request_id = op->>'id';
+          ELSE
+            UPDATE indoxhub.idempotency q SET state = 'done', status = (op->'response'->>'status')::int8,
+              content_type = op->'response'->>'type', body = op->'response'->>'body'
+            WHERE q.account_id = ${account} AND q.key = ${key} AND q.request_id = op->>'id';
+          END IF;
+        END IF;`;
+
+const settle = `
+    WHEN 'settle' THEN
+      cost := coalesce((op->'row'->>'cost_nano')::int8, 0);
+      SELECT * INTO h FROM indoxhub.hold q WHERE q.id = op->>'id';
+      IF FOUND THEN
+        IF h.account_id <> op->>'account' THEN RAISE EXCEPTION 'call % belongs to another account', h.id; END IF;
+        charged := CASE WHEN h.hard = 1 THEN least(cost, h.amount_nano) ELSE cost END;${release}
+        PERFORM indoxhub.book(h.id, 'charge', h.account_id, -charged, now_ms, NULL);
+        INSERT INTO indoxhub.usage SELECT * FROM jsonb_populate_record(NULL::indoxhub.usage, (op->'row')
+          || jsonb_build_object('settled_at', settled, 'charged_nano', charged, 'over_nano', cost - charged));
+        FOR part IN SELECT * FROM jsonb_array_elements(h.takes) LOOP
+          i := array_position(w_id, part->>'id');
+          CONTINUE WHEN i IS NULL;
+          actual := (op->>'tokens')::int8 - (part->>'cost')::int8;
+          IF w_start[i] = (part->>'start')::int8 THEN w_current[i] := greatest(0, w_current[i] + actual);
+          ELSIF w_start[i] - w_len[i] = (part->>'start')::int8 THEN w_previous[i] := greatest(0, w_previous[i] + actual);
+          END IF;
+        END LOOP;${idempotentEnd('h.account_id', 'h.idempotency_key')}
+        result := jsonb_build_object('status', 'settled', 'charged', charged::text, 'over', (cost - charged)::text);
+      ELSE
+        SELECT * INTO u FROM indoxhub.usage q WHERE q.id = op->>'id';
+        SELECT * INTO s FROM indoxhub.swept_hold q WHERE q.id = op->>'id';
+        IF u.id IS NULL OR s.id IS NULL OR u.ending <> 'unknown' OR u.account_id <> op->>'account' THEN
+          result := jsonb_build_object('status', 'already', 'charged', coalesce(u.charged_nano, 0)::text, 'over', coalesce(u.over_nano, 0)::text);
+        ELSE
+          added := cost - u.charged_nano;${tightest('s.budgets')}
+          IF s.hard = 1 AND tight IS NOT NULL THEN added := least(added, tight_left); END IF;
+          FOR part IN SELECT * FROM jsonb_array_elements(s.budgets) LOOP
+            i := array_position(b_id, part->>0);
+            IF b_key[i] = part->>1 THEN b_spent[i] := b_spent[i] + added; END IF;
+          END LOOP;
+          charged := u.charged_nano + added;
+          PERFORM indoxhub.book(u.id, 'correction', u.account_id, -added, now_ms, NULL);
+          PERFORM indoxhub.usage_daily_add(u, -1);
+          DELETE FROM indoxhub.usage q WHERE q.id = u.id AND q.settled_at = u.settled_at;
+          u := jsonb_populate_record(NULL::indoxhub.usage, (op->'row')
+            || jsonb_build_object('settled_at', u.settled_at, 'charged_nano', charged, 'over_nano', cost - charged));
+          INSERT INTO indoxhub.usage SELECT u.*;
+          PERFORM indoxhub.usage_daily_add(u, 1);
+          DELETE FROM indoxhub.swept_hold q WHERE q.id = u.id;${idempotentEnd('u.account_id', 's.idempotency_key')}
+          result := jsonb_build_object('status', 'corrected', 'charged', charged::text, 'over', (cost - charged)::text);
+        END IF;
+      END IF;`;
+
+const credit = `
+    WHEN 'credit' THEN
+      i := array_position(b_id, op->>'account');
+      amount := (op->>'amount')::int8;
+      result := '{"status": "booked"}';
+      IF i IS NULL THEN
+        result := '{"status": "missing"}';
+      ELSIF EXISTS (SELECT 1 FROM indoxhub.ledger_entry q WHERE q.txn = op->>'id' AND q.kind = op->>'kind'
+          AND q.book = 'account:' || (op->>'account') AND q.kind <> 'charge') THEN
+        result := '{"status": "already"}';
+      ELSIF amount < 0 AND b_granted[i] + amount < b_spent[i] + b_held[i] THEN
+        result := '{"status": "refused"}';
+      ELSE
+        b_granted[i] := b_granted[i] + amount;
+        PERFORM indoxhub.book(op->>'id', op->>'kind', op->>'account', amount, now_ms, op->>'note');
+      END IF;`;
+
+const sweep = `
+    WHEN 'sweep' THEN
+      swept := '{}';
+      FOR h IN SELECT * FROM indoxhub.hold q WHERE q.id = ANY (dead_ids) AND q.owner <> op->>'owner' ORDER BY q.id LOOP
+        charged := greatest(h.spent_nano, h.floor_nano);
+        IF h.hard = 1 THEN charged := least(charged, h.amount_nano); END IF;${release}
+        PERFORM indoxhub.book(h.id, 'charge', h.account_id, -charged, now_ms, 'outcome unknown');
+        INSERT INTO indoxhub.usage SELECT * FROM jsonb_populate_record(NULL::indoxhub.usage, h.facts || jsonb_build_object(
+          'id', h.id, 'account_id', h.account_id, 'key_id', h.key_id, 'started_at', h.started_at, 'settled_at', settled,
+          'ending', 'unknown', 'http_status', 0, 'input', 0, 'cache_read', 0, 'cache_write', 0, 'cache_write_long', 0,
+          'audio_input', 0, 'output', 0, 'reasoning', 0, 'audio_output', 0, 'image_output', 0, 'web_searches', 0,
+          'source', 'none', 'cost_nano', charged, 'charged_nano', charged, 'over_nano', 0,
+          'latency_ms', greatest(0, now_ms - h.started_at), 'attempts', 1));
+        INSERT INTO indoxhub.swept_hold (id, budgets, hard, idempotency_key, swept_at)
+        VALUES (h.id, h.budgets, h.hard, h.idempotency_key, now_ms);
+        UPDATE indoxhub.idempotency q SET state = 'unknown'
+        WHERE q.account_id = h.account_id AND q.key = h.idempotency_key AND q.request_id = h.id;
+        swept := swept || h.id;
+      END LOOP;
+      result := jsonb_build_object('swept', to_jsonb(swept));`;
+
+const writeBack = `
+  UPDATE indoxhub.budget b SET period_key = n.key, granted_nano = n.granted, spent_nano = n.spent, held_nano = n.held
+  FROM unnest(b_id, b_key, b_granted, b_spent, b_held) AS n (id, key, granted, spent, held)
+  WHERE b.id = n.id AND (b.period_key, b.granted_nano, b.spent_nano, b.held_nano) IS DISTINCT FROM (n.key, n.granted, n.spent, n.held);
+  UPDATE indoxhub.rate_window w SET window_start = n.start, previous = n.previous, current = n.current
+  FROM unnest(w_id, w_start, w_previous, w_current) AS n (id, start, previous, current)
+  WHERE w.id = n.id AND (w.window_start, w.previous, w.current) IS DISTINCT FROM (n.start, n.previous, n.current);`;
+
+export const ledgerPostgres: readonly string[] = [
+  waitMs,
+  limitState,
+  dailyAdd,
+  book,
+  `CREATE FUNCTION indoxhub.ledger_commit(ops jsonb) RETURNS jsonb LANGUAGE plpgsql SET lock_timeout = '4s' AS $$
+  #variable_conflict use_column
+${declarations}
+BEGIN
+${lock}
+  FOR op IN SELECT * FROM jsonb_array_elements(ops) LOOP
+    CASE op->>'op'
+${admit}${extend}${settle}${credit}${sweep}
+    END CASE;
+    results := array_append(results, result);
+  END LOOP;
+${writeBack}
+  RETURN to_jsonb(results);
+END $$`,
+];

@@ -1,0 +1,17 @@
+/**
+ * Every migration, in order. Append-only: a released one is never edited, because databases remember its checksum and
+ * refuse to open when it differs. Until the first release 0001 may still change.
+ */
+import { initialPostgres } from './0001-initial.postgres.ts';
+import { initialSqlite } from './0001-initial.sqlite.ts';
+import { ledgerPostgres } from './0001-ledger.postgres.ts';
+
+export interface SchemaMigration {
+  readonly name: string;
+  readonly sqlite: readonly string[];
+  readonly postgres: readonly string[];
+}
+
+export const migrations: readonly SchemaMigration[] = [
+  { name: '0001-initial', sqlite: initialSqlite, postgres: [...initialPostgres, ...ledgerPostgres] },
+];
