@@ -1,8 +1,10 @@
-import { mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { inspect } from 'node:util';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { names } from './config/names.ts';
+import { formatDuration, formatSize } from './config/values.ts';
 import { loadSettings, SettingsError, watchSettings, type Loaded, type Vendor } from './config.ts';
 
 const vendors: Vendor[] = [
@@ -382,5 +384,39 @@ describe('watching', () => {
       '3 5000',
       '4 5000',
     ]);
+  });
+});
+
+describe('docs/configuration.md', () => {
+  const page = readFileSync(new URL('../../../docs/configuration.md', import.meta.url), 'utf8');
+
+  it.each(Object.values(names))('lists $file with its names and default', ({ env, flag, file, fallback }) => {
+    const row = page.split('\n').find((line) => line.startsWith(`| \`${file.join('.')}\` |`));
+    expect(row).toBeDefined();
+    for (const name of env) expect(row).toContain(`\`${name}\``);
+    expect(row).toContain(flag === null ? '| – |' : `\`--${flag}\``);
+    if (fallback === null) return;
+    const written =
+      typeof fallback === 'boolean'
+        ? [fallback ? 'on' : 'off']
+        : [
+            String(fallback),
+            ...(typeof fallback === 'number' ? [formatDuration(fallback), formatSize(fallback)] : []),
+          ];
+    expect(written.some((text) => row?.includes(`| \`${text}\` |`))).toBe(true);
+  });
+
+  it('shows a file that is valid', () => {
+    const example = /```yaml\n([\s\S]*?)```/.exec(page)?.[1] ?? '';
+    const env = {
+      ADMIN_KEY: 'x'.repeat(16),
+      OPENAI_KEY_OF_THE_TEAM: 'a',
+      AZURE_EU_KEY: 'b',
+      AZURE_US_KEY: 'c',
+    };
+    const { settings, warnings } = loadFile(example, env);
+    expect(warnings).toEqual([]);
+    expect(settings.providers.map((each) => each.id)).toEqual(['local', 'openai', 'azure-eu', 'azure-us']);
+    expect(settings.models[0]?.targets).toHaveLength(3);
   });
 });

@@ -61,6 +61,8 @@ export const requestsQuery = z.strictObject({
   limit: z.coerce.number().int().min(1).max(100).default(20),
   /** Unix milliseconds: only requests settled before. */
   before: z.coerce.number().int().min(1).optional(),
+  /** With `before`, the last id seen: requests settled in the same millisecond are not skipped. */
+  before_id: id.optional(),
 });
 
 export type NewKeyBody = z.infer<typeof newKey>;

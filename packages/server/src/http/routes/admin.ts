@@ -108,20 +108,18 @@ function reportRoutes({ storage }: Gateway, serve: Mount): void {
     return { body: usageView(fromDay, toDay, groups) };
   });
   serve(endpoints.adminRequests, async (context) => {
-    const { account_id, id, limit, before } = readQuery(context, requestsQuery);
+    const { account_id, id, limit, before, before_id } = readQuery(context, requestsQuery);
     const rows = await storage.requests({
       accountId: account_id ?? null,
       id: id ?? null,
       limit,
       beforeMs: before ?? null,
+      beforeId: before_id ?? null,
     });
     const last = rows.at(-1);
-    return {
-      body: {
-        requests: rows.map(requestView),
-        next_before: rows.length < limit || last === undefined ? null : last.settledAtMs,
-      },
-    };
+    const next =
+      rows.length < limit || last === undefined ? null : { before: last.settledAtMs, before_id: last.id };
+    return { body: { requests: rows.map(requestView), next } };
   });
 }
 
