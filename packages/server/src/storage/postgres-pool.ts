@@ -11,10 +11,17 @@ import { StorageUnavailable } from './storage.ts';
 const poolSize = 10;
 /** Callers waiting for a connection, at most. */
 const maxWaiting = 200;
-/** For a free connection, or a new one. */
-const connectMs = 3000;
-/** For the answer of an ordinary statement; the connection is dropped when it takes longer. */
-export const answerMs = 8000;
+
+/** Milliseconds. */
+export interface Patience {
+  /** For a free connection, or a new one. */
+  readonly connectMs: number;
+  /** For the answer of an ordinary statement; the connection is dropped when it takes longer. */
+  readonly answerMs: number;
+}
+
+const usualPatience: Patience = { connectMs: 3000, answerMs: 8000 };
+
 const retryAfterMs = [20, 100, 300];
 
 const int8 = 20;
@@ -80,11 +87,11 @@ function sessionOf(client: PoolClient, timeoutMs: number): Session {
   };
 }
 
-export function connectPostgres(url: string): Postgres {
+export function connectPostgres(url: string, patience: Patience = usualPatience): Postgres {
   const pool = new Pool({
     connectionString: url,
     max: poolSize,
-    connectionTimeoutMillis: connectMs,
+    connectionTimeoutMillis: patience.connectMs,
     idleTimeoutMillis: 30_000,
     keepAlive: true,
     application_name: 'indoxhub',
@@ -116,7 +123,7 @@ export function connectPostgres(url: string): Postgres {
   };
 
   return {
-    async run(work, timeoutMs = answerMs) {
+    async run(work, timeoutMs = patience.answerMs) {
       for (let attempt = 0; ; attempt++) {
         try {
           return await once(work, timeoutMs);

@@ -5,7 +5,7 @@
 import type { Executor, Statement } from './executor.ts';
 import { migrate } from './migrate.ts';
 import { decodeResults, encodeOperations } from './postgres-codec.ts';
-import { connectPostgres, type Postgres, type Session } from './postgres-pool.ts';
+import { connectPostgres, type Patience, type Postgres, type Session } from './postgres-pool.ts';
 import { createRecords } from './records.ts';
 import type { Storage } from './storage.ts';
 
@@ -105,8 +105,8 @@ async function prepare(session: Session): Promise<null | true> {
 }
 
 /** Connects, migrates and opens. Throws StorageUnavailable when the database does not answer. */
-export async function openPostgres(url: string): Promise<Storage> {
-  const postgres = connectPostgres(url);
+export async function openPostgres(url: string, patience?: Patience): Promise<Storage> {
+  const postgres = connectPostgres(url, patience);
   try {
     await postgres.run((session) => transaction(session, 'BEGIN', () => prepare(session)), migrateMs);
   } catch (error) {

@@ -155,9 +155,11 @@ async function readUsage(
     .groupBy(['day', 'endpoint', 'provider', 'model']);
   let tail = database
     .selectFrom('usage')
-    .select(['endpoint', 'provider', 'model'])
     .select([
       day.as('day'),
+      'endpoint',
+      'provider',
+      'model',
       count.as('requests'),
       errorSum.as('errors'),
       inputSum.as('input_tokens'),

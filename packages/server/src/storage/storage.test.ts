@@ -6,6 +6,8 @@ import { join } from 'node:path';
 import { describe } from 'vitest';
 import { freshDatabase, postgresUrl, runSql } from '../../test/storage/databases.ts';
 import type { Place } from './conformance-fixtures.ts';
+import { propertyConformance } from './conformance-property.ts';
+import { recordsConformance } from './conformance-records.ts';
 import { ledgerConformance } from './conformance.ts';
 import { openStorage } from './open.ts';
 
@@ -39,8 +41,12 @@ async function postgresPlace(): Promise<Place> {
 
 describe('SQLite', () => {
   ledgerConformance(sqlitePlace);
+  recordsConformance(sqlitePlace);
+  propertyConformance(sqlitePlace, 30);
 });
 
 describe.skipIf(postgresUrl === null)('PostgreSQL', () => {
   ledgerConformance(postgresPlace);
+  recordsConformance(postgresPlace);
+  propertyConformance(postgresPlace, 15);
 });
