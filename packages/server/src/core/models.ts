@@ -9,6 +9,7 @@ import type { ModelSettings, ProviderSettings, Settings } from '../contract/sett
 import type { Provider } from '../providers/provider.ts';
 import type { Catalogue } from './catalogue.ts';
 import type { FoundModels } from './found.ts';
+import { createListing, type Listing } from './model-listing.ts';
 import { defaultName, type Sources } from './model-defaults.ts';
 import { priceBook, type PriceBook } from './pricing.ts';
 import { createRoster, type Access, type Roster } from './roster.ts';
@@ -60,6 +61,8 @@ export interface Models {
   ): Resolved;
   /** Which providers there are and which can be used now. */
   readonly roster: Roster;
+  /** What the models routes answer. */
+  readonly listing: Listing;
 }
 
 export interface ModelsInput {
@@ -82,6 +85,7 @@ export function createModels(input: ModelsInput): Models {
   let version = input.found.version;
   return {
     roster,
+    listing: createListing({ ...input, roster }),
     resolve(model, providerField, capability, options = {}) {
       if (version !== input.found.version || remembered.size >= maxRemembered) {
         version = input.found.version;
