@@ -11,11 +11,18 @@ const contentPart = z.looseObject({ type: z.string() });
 
 export const message = z.looseObject({
   role: z.string().min(1),
-  content: z.union([z.string(), z.array(contentPart), z.null(), z.record(z.string(), z.unknown())]).optional(),
+  content: z
+    .union([z.string(), z.array(contentPart), z.null(), z.record(z.string(), z.unknown())])
+    .optional(),
 });
 
 const sampling = {
-  model: z.string().min(1).max(256).nullish().describe('`provider/model`; without it the default model serves'),
+  model: z
+    .string()
+    .min(1)
+    .max(256)
+    .nullish()
+    .describe('`provider/model`; without it the default model serves'),
   temperature: z.number().min(0).max(2).nullish(),
   max_tokens: maxTokens.describe('Bound on output tokens'),
   max_completion_tokens: maxTokens.describe('OpenAI’s newer name of max_tokens'),
@@ -32,8 +39,15 @@ const sampling = {
 
 const ours = {
   provider: z.string().min(1).max(64).nullish().describe('Used when `model` has no slash'),
-  additional_params: z.record(z.string(), z.unknown()).nullish().describe('Anything else, merged into the parameters'),
-  byok_api_key: z.string().min(1).nullish().describe('Your own key at the provider: used for this call, never stored'),
+  additional_params: z
+    .record(z.string(), z.unknown())
+    .nullish()
+    .describe('Anything else, merged into the parameters'),
+  byok_api_key: z
+    .string()
+    .min(1)
+    .nullish()
+    .describe('Your own key at the provider: used for this call, never stored'),
 };
 
 const chatMembers = {
@@ -49,7 +63,8 @@ export const completionBody = z.looseObject({ ...sampling, ...ours, prompt: z.st
 export const openaiChatBody = z.looseObject({ ...sampling, ...ours, ...chatMembers });
 export const openaiCompletionBody = z.looseObject({ ...sampling, ...ours, ...promptMember });
 
-const whole = (fallback: number, min: number, max: number) => z.coerce.number().int().min(min).max(max).default(fallback);
+const whole = (fallback: number, min: number, max: number) =>
+  z.coerce.number().int().min(min).max(max).default(fallback);
 
 export const trendingQuery = z.object({ days: whole(7, 1, 90), limit: whole(10, 1, 100) });
 

@@ -21,6 +21,8 @@ export interface ChatRequest {
   readonly kind: 'chat' | 'completion';
   /** As the caller typed it, `provider/model` or bare; null takes the default model. */
   readonly model: string | null;
+  /** The provider a `model` without slash belongs to. */
+  readonly providerField: string | null;
   readonly stream: boolean;
   /** `/v1` streams carry a usage chunk only if `stream_options.include_usage` asked for it. */
   readonly includeUsage: boolean;
@@ -45,14 +47,31 @@ export interface ChatRequest {
   readonly includeRaw: boolean;
 }
 
-export type FinishReason = 'stop' | 'length' | 'tool_calls' | 'content_filter' | 'function_call' | 'error' | 'cancelled';
+export type FinishReason =
+  | 'stop'
+  | 'length'
+  | 'tool_calls'
+  | 'content_filter'
+  | 'function_call'
+  | 'error'
+  | 'cancelled';
 
 /** One step of a streamed answer. `index` is the choice, 0 unless n > 1. */
 export type ChatEvent =
-  | { readonly type: 'start'; readonly id: string | null; readonly model: string | null; readonly inputTokens: number }
+  | {
+      readonly type: 'start';
+      readonly id: string | null;
+      readonly model: string | null;
+      readonly inputTokens: number;
+    }
   | { readonly type: 'text'; readonly index: number; readonly text: string; readonly logprobs?: unknown }
   /** `signature` is the vendor's opaque proof, to be sent back verbatim; it may come alone with empty text. */
-  | { readonly type: 'reasoning'; readonly index: number; readonly text: string; readonly signature?: ReasoningSignature }
+  | {
+      readonly type: 'reasoning';
+      readonly index: number;
+      readonly text: string;
+      readonly signature?: ReasoningSignature;
+    }
   | {
       readonly type: 'tool';
       readonly index: number;
@@ -71,7 +90,12 @@ export type ChatEvent =
   /** Cumulative so far; the last one stands. */
   | { readonly type: 'usage'; readonly usage: TokenUsage }
   /** The vendor reported a failure inside its stream. */
-  | { readonly type: 'error'; readonly status: number | null; readonly code: string | null; readonly message: string };
+  | {
+      readonly type: 'error';
+      readonly status: number | null;
+      readonly code: string | null;
+      readonly message: string;
+    };
 
 /** An opaque block a vendor wants back verbatim in the next turn. */
 export interface ReasoningSignature {

@@ -33,10 +33,25 @@ const row = (
 ): Endpoint => ({ method, path, auth, tag, summary, ...more });
 
 export const endpoints = {
-  apiKeyExchange: row('POST', '/api/v1/auth/api-key', 'public', 'auth', 'Exchange the API key in X-API-Key for a token'),
-  tokenExchange: row('POST', '/api/v1/auth/token', 'public', 'auth', 'Exchange an API key sent as a password form for a token'),
+  apiKeyExchange: row(
+    'POST',
+    '/api/v1/auth/api-key',
+    'public',
+    'auth',
+    'Exchange the API key in X-API-Key for a token',
+  ),
+  tokenExchange: row(
+    'POST',
+    '/api/v1/auth/token',
+    'public',
+    'auth',
+    'Exchange an API key sent as a password form for a token',
+  ),
 
-  chat: row('POST', '/api/v1/chat/completions', 'key', 'chat', 'Chat', { input: bodies.chatBody, streams: true }),
+  chat: row('POST', '/api/v1/chat/completions', 'key', 'chat', 'Chat', {
+    input: bodies.chatBody,
+    streams: true,
+  }),
   completion: row('POST', '/api/v1/completions', 'key', 'chat', 'Text completion', {
     input: bodies.completionBody,
     streams: true,
@@ -51,48 +66,88 @@ export const endpoints = {
     input: bodies.openaiCompletionBody,
     streams: true,
   }),
-  rootChat: row('POST', '/chat/completions', 'key', 'openai', 'Chat, OpenAI shape, for clients whose base URL has no path', {
-    input: bodies.openaiChatBody,
-    streams: true,
-  }),
-  rootCompletion: row('POST', '/completions', 'key', 'openai', 'Text completion, OpenAI shape, without a path prefix', {
-    input: bodies.openaiCompletionBody,
-    streams: true,
-  }),
+  rootChat: row(
+    'POST',
+    '/chat/completions',
+    'key',
+    'openai',
+    'Chat, OpenAI shape, for clients whose base URL has no path',
+    {
+      input: bodies.openaiChatBody,
+      streams: true,
+    },
+  ),
+  rootCompletion: row(
+    'POST',
+    '/completions',
+    'key',
+    'openai',
+    'Text completion, OpenAI shape, without a path prefix',
+    {
+      input: bodies.openaiCompletionBody,
+      streams: true,
+    },
+  ),
 
   models: row('GET', '/api/v1/models', 'public', 'models', 'Providers and their models'),
   trending: row('GET', '/api/v1/models/trending', 'key', 'models', 'Most used models of this gateway', {
     input: bodies.trendingQuery,
   }),
   provider: row('GET', '/api/v1/models/:provider', 'public', 'models', 'One provider and its models'),
-  model: row('GET', '/api/v1/models/:provider/:model{.+}', 'public', 'models', 'One model, or one modality of a provider'),
+  model: row(
+    'GET',
+    '/api/v1/models/:provider/:model{.+}',
+    'public',
+    'models',
+    'One model, or one modality of a provider',
+  ),
   openaiModels: row('GET', '/v1/models', 'public', 'openai', 'Models, OpenAI shape'),
   openaiModel: row('GET', '/v1/models/:model{.+}', 'public', 'openai', 'One model, OpenAI shape'),
 
-  usage: row('GET', '/api/v1/user/usage', 'key', 'user', 'Usage of the account', { input: bodies.usageQuery }),
+  usage: row('GET', '/api/v1/user/usage', 'key', 'user', 'Usage of the account', {
+    input: bodies.usageQuery,
+  }),
   me: row('GET', '/api/v1/user/me', 'key', 'user', 'The account behind the key'),
   userHealth: row('GET', '/api/v1/user/health', 'public', 'user', 'Liveness of the user routes'),
   resemble: row('POST', '/api/v1/resemble/*', 'key', 'user', 'Not part of this server: always 503'),
   resembleGet: row('GET', '/api/v1/resemble/*', 'key', 'user', 'Not part of this server: always 503'),
 
-  createAccount: row('POST', '/admin/v1/accounts', 'admin', 'admin', 'Create an account', { input: admin.newAccount }),
+  createAccount: row('POST', '/admin/v1/accounts', 'admin', 'admin', 'Create an account', {
+    input: admin.newAccount,
+  }),
   listAccounts: row('GET', '/admin/v1/accounts', 'admin', 'admin', 'List accounts'),
-  credit: row('POST', '/admin/v1/accounts/:id/credits', 'admin', 'admin', 'Give an account credit', { input: admin.newCredit }),
+  credit: row('POST', '/admin/v1/accounts/:id/credits', 'admin', 'admin', 'Give an account credit', {
+    input: admin.newCredit,
+  }),
   createKey: row('POST', '/admin/v1/keys', 'admin', 'admin', 'Create an API key', { input: admin.newKey }),
   listKeys: row('GET', '/admin/v1/keys', 'admin', 'admin', 'List API keys', { input: admin.keysQuery }),
   revokeKey: row('POST', '/admin/v1/keys/:id/revoke', 'admin', 'admin', 'Revoke an API key'),
   rotateKey: row('POST', '/admin/v1/keys/:id/rotate', 'admin', 'admin', 'Give an API key a new secret'),
-  adminUsage: row('GET', '/admin/v1/usage', 'admin', 'admin', 'Usage by day, provider and model', { input: admin.usageQuery }),
+  adminUsage: row('GET', '/admin/v1/usage', 'admin', 'admin', 'Usage by day, provider and model', {
+    input: admin.usageQuery,
+  }),
   adminRequests: row('GET', '/admin/v1/requests', 'admin', 'admin', 'Single requests, newest first', {
     input: admin.requestsQuery,
   }),
-  adminProviders: row('GET', '/admin/v1/providers', 'admin', 'admin', 'Configured providers and the state of their circuits'),
+  adminProviders: row(
+    'GET',
+    '/admin/v1/providers',
+    'admin',
+    'admin',
+    'Configured providers and the state of their circuits',
+  ),
   adminHealth: row('GET', '/admin/v1/health', 'admin', 'admin', 'Store, ledger, streams in flight, version'),
   verifyLedger: row('POST', '/admin/v1/ledger/verify', 'admin', 'admin', 'Prove that the books balance'),
 
   root: row('GET', '/', 'public', 'operations', 'Status of the server'),
   live: row('GET', '/healthz', 'public', 'operations', 'Alive; 503 while shutting down'),
-  ready: row('GET', '/readyz', 'public', 'operations', 'Ready: the store answers and the server is not draining'),
+  ready: row(
+    'GET',
+    '/readyz',
+    'public',
+    'operations',
+    'Ready: the store answers and the server is not draining',
+  ),
   health: row('GET', '/health', 'public', 'operations', 'Alias of /healthz'),
   healthLive: row('GET', '/health/live', 'public', 'operations', 'Alias of /healthz'),
   healthLiveness: row('GET', '/health/liveness', 'public', 'operations', 'Alias of /healthz'),

@@ -5,7 +5,8 @@ import { badField, type GatewayError } from './errors.ts';
 /** `messages[0].role` */
 export function fieldName(path: readonly PropertyKey[]): string {
   let name = '';
-  for (const step of path) name += typeof step === 'number' ? `[${step}]` : name === '' ? String(step) : `.${String(step)}`;
+  for (const step of path)
+    name += typeof step === 'number' ? `[${step}]` : name === '' ? String(step) : `.${String(step)}`;
   return name;
 }
 

@@ -28,7 +28,8 @@ export type Handler = (context: AppContext) => Response | Promise<Response>;
 export function mount(app: App, gateway: Gateway, endpoint: Endpoint, handler: Handler): void {
   const guarded: Handler = async (context) => {
     if (endpoint.auth === 'key') context.set('credential', await authoriseCaller(context, gateway));
-    else if (endpoint.auth !== 'public') authoriseAdmin(context, gateway, endpoint.auth === 'admin_or_loopback');
+    else if (endpoint.auth !== 'public')
+      authoriseAdmin(context, gateway, endpoint.auth === 'admin_or_loopback');
     return handler(context);
   };
   app.on(endpoint.method, endpoint.path, guarded);

@@ -1,0 +1,57 @@
+/**
+ * Which addresses a URL given by a caller may reach: public unicast ones only. Checked inside the connector on the
+ * address actually dialled, so neither another spelling of 127.0.0.1 nor a name that changes its mind gets through.
+ */
+import { lookup as dnsLookup, type LookupAddress } from 'node:dns';
+import { isIP, type LookupFunction } from 'node:net';
+import ipaddr from 'ipaddr.js';
+import { buildConnector } from 'undici';
+import { GatewayError } from '../contract/errors.ts';
+
+/** True for addresses of the public internet; embedded IPv4 (mapped, NAT64, 6to4) is looked at too. */
+export function isPublicAddress(address: string): boolean {
+  if (!ipaddr.isValid(address)) return false;
+  const parsed = ipaddr.process(address);
+  if (parsed.range() !== 'unicast') return false;
+  return parsed.kind() === 'ipv4' || !/^(64:ff9b:|2002:|2001:0?:)/i.test(parsed.toNormalizedString());
+}
+
+const refused = (): GatewayError =>
+  new GatewayError(
+    'url_not_allowed',
+    'This URL is not allowed: it must be https and lead to a public address.',
+  );
+
+const guardedLookup: LookupFunction = (hostname, options, callback) => {
+  dnsLookup(hostname, { ...options, all: true }, (error, addresses: LookupAddress[]) => {
+    if (error !== null) return callback(error, []);
+    if (addresses.length === 0 || addresses.some(({ address }) => !isPublicAddress(address))) {
+      return callback(refused() as NodeJS.ErrnoException, []);
+    }
+    const first = addresses[0];
+    if (options.all === true) callback(null, addresses);
+    else callback(null, first?.address ?? '', first?.family ?? 4);
+  });
+};
+
+/** A connector that dials public addresses only. undici asks no lookup for literal addresses, so those are checked here. */
+export function publicConnector(timeoutMs: number): buildConnector.connector {
+  const connect = buildConnector({ timeout: timeoutMs, lookup: guardedLookup });
+  return (options, callback) => {
+    const host = options.hostname.replace(/^\[|\]$/g, '');
+    if (isIP(host) !== 0 && !isPublicAddress(host)) callback(refused(), null);
+    else connect(options, callback);
+  };
+}
+
+/** The URL parsed, or a 400 naming the field. Only https; the port must be 443 and no credentials may be in it. */
+export function checkedUrl(text: string, param: string, allowPrivate: boolean): URL {
+  const url = URL.canParse(text) ? new URL(text) : null;
+  const fine =
+    url !== null &&
+    url.username === '' &&
+    url.password === '' &&
+    (allowPrivate ? /^https?:$/.test(url.protocol) : url.protocol === 'https:' && url.port === '');
+  if (url === null || !fine) throw new GatewayError('url_not_allowed', refused().message, { param });
+  return url;
+}

@@ -1,0 +1,31 @@
+/** How a caller speaks: one translation in, and the ways out. The mirror image of providers/provider.ts. */
+import type { CallIdentity, SettledFacts, StreamFailure } from '../contract/answer.ts';
+import type { ChatAnswer, ChatEvent, ChatRequest, FinishReason, Wire } from '../contract/chat.ts';
+import type { GatewayError } from '../contract/errors.ts';
+
+/** Canonical events → the caller's frames. One per stream. */
+export interface StreamEncoder {
+  /** The frames before the first event. */
+  start(inputTokens: number): string;
+  /** The frames of one event; '' for what this dialect says elsewhere or not at all. */
+  event(event: ChatEvent): string;
+  /**
+   * Everything after the last event, terminal included: each choice's finish reason (when the provider gave none:
+   * `reason`), usage and cost.
+   */
+  finish(facts: SettledFacts, reason: FinishReason): string;
+  /** The stream broke: a typed error and nothing that looks like a clean end. */
+  failure(failure: StreamFailure, facts: CallIdentity): string;
+}
+
+export interface ChatDialect {
+  /** The wire its answers are in; a provider of the same wire is relayed. */
+  readonly wire: Wire;
+  /** Throws a 400 that names the field. */
+  decode(body: Buffer): ChatRequest;
+  encodeAnswer(answer: ChatAnswer, facts: SettledFacts): string;
+  /** A relayed answer with what the gateway adds to it. */
+  amendAnswer(body: Buffer, facts: SettledFacts): Buffer;
+  createEncoder(identity: CallIdentity, request: ChatRequest): StreamEncoder;
+  encodeError(error: GatewayError, requestId: string): string;
+}
