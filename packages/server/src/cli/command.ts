@@ -106,15 +106,33 @@ export function parseLine(command: Command, words: readonly string[]): CommandLi
   };
 }
 
-type Values = Readonly<Record<string, string | boolean | (string | boolean)[] | undefined>>;
-
-function parse(options: Readonly<Record<string, CommandOption>>, words: readonly string[]) {
-  const descriptors = Object.fromEntries(
+function descriptorsOf(
+  options: Readonly<Record<string, CommandOption>>,
+): Record<string, ParseArgsOptionDescriptor> {
+  return Object.fromEntries(
     Object.entries(options).map(([name, { type, multiple }]): [string, ParseArgsOptionDescriptor] => [
       name,
       { type, multiple: multiple === true, ...(name === 'help' ? { short: 'h' } : {}) },
     ]),
   );
+}
+
+/** Where the first word stands that is neither an option nor an option's value. */
+export function verbIndex(words: readonly string[]): number {
+  const options = descriptorsOf({ ...settingOptions, ...commonOptions });
+  const { tokens } = parseArgs({
+    args: [...words],
+    options,
+    strict: false,
+    tokens: true,
+    allowPositionals: true,
+  });
+  return tokens.find((token) => token.kind === 'positional')?.index ?? words.length;
+}
+
+type Values = Readonly<Record<string, string | boolean | (string | boolean)[] | undefined>>;
+
+function parse(options: Readonly<Record<string, CommandOption>>, words: readonly string[]) {
   try {
     const parsed = parseArgs({
       args: [...words],

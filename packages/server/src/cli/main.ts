@@ -5,7 +5,7 @@ import { didYouMean } from '../config/problem.ts';
 import { GatewayError } from '../contract/errors.ts';
 import { StorageUnavailable } from '../storage/storage.ts';
 import { accountCommands } from './accounts.ts';
-import { CliError, parseLine, usageError, type Command, type ExitCode } from './command.ts';
+import { CliError, parseLine, usageError, verbIndex, type Command, type ExitCode } from './command.ts';
 import { configCommands } from './config.ts';
 import { doctor } from './doctor.ts';
 import { commandHelp, generalHelp } from './help.ts';
@@ -24,15 +24,17 @@ const commands: readonly Command[] = [
   ...configCommands,
 ];
 
-/** The command and the words after its name; start when no verb is given. */
+/** The command and the words after its name; options may come before it. Start when no verb is given. */
 function choose(words: readonly string[]): { command: Command; rest: readonly string[] } {
-  const [first, second] = words;
-  if (first === undefined || first.startsWith('-')) return { command: startCommand, rest: words };
+  const at = verbIndex(words);
+  const [first, second] = words.slice(at);
+  if (first === undefined) return { command: startCommand, rest: words };
+  const rest = (used: number): readonly string[] => [...words.slice(0, at), ...words.slice(at + used)];
   const single = commands.find(({ name }) => name === first);
-  if (single !== undefined) return { command: single, rest: words.slice(1) };
+  if (single !== undefined) return { command: single, rest: rest(1) };
   const family = commands.filter(({ name }) => name.startsWith(`${first} `));
   const double = family.find(({ name }) => name === `${first} ${second ?? ''}`);
-  if (double !== undefined) return { command: double, rest: words.slice(2) };
+  if (double !== undefined) return { command: double, rest: rest(2) };
   if (family.length > 0) {
     const verbs = family.map(({ name }) => name.slice(first.length + 1));
     throw usageError(`indoxhub ${first} takes one of: ${verbs.join(', ')}`);

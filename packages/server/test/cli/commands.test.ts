@@ -35,6 +35,12 @@ describe('what was typed', () => {
     expect((await home.run(['start', '--help'])).stdout).toContain('--port <value>');
   });
 
+  it('takes options before the verb', async () => {
+    const { exitCode, stdout } = await home.run(['--json', '--port', '9', 'config', 'print']);
+    expect(exitCode).toBe(0);
+    expect(JSON.parse(stdout).settings.port).toBe(9);
+  });
+
   it.each([
     [['kyes'], `indoxhub: there is no command 'kyes'; did you mean "keys"? (indoxhub --help lists them)`],
     [['keys', 'make'], 'indoxhub: indoxhub keys takes one of: create, list, revoke, rotate'],
