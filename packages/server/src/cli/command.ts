@@ -136,13 +136,15 @@ function parse(options: Readonly<Record<string, CommandOption>>, words: readonly
   try {
     const parsed = parseArgs({
       args: [...words],
-      options: descriptors,
+      options: descriptorsOf(options),
       allowPositionals: true,
       strict: true,
     });
     return { values: parsed.values as Values, positionals: parsed.positionals };
   } catch (error) {
-    throw usageError(optionSentence(error as Error & { code?: string }, options, words));
+    const failure = error as Error & { code?: string };
+    if (failure.code?.startsWith('ERR_PARSE_ARGS') !== true) throw error;
+    throw usageError(optionSentence(failure, options, words));
   }
 }
 
