@@ -113,6 +113,13 @@ describe('defaults and precedence', () => {
     expect(load({ PORT: '3000' }, { port: '9' }).settings).toMatchObject({ host: '127.0.0.1', port: 9 });
   });
 
+  it('leaves what another application keeps in the same .env alone', () => {
+    write('.env', 'PORT=3000\nDATABASE_URL=postgres://a/b\nOPENAI_API_KEY=sk-1\n');
+    const { settings } = load();
+    expect(settings).toMatchObject({ host: '127.0.0.1', port: 8100, databaseUrl: null });
+    expect(settings.providers[0]?.id).toBe('openai');
+  });
+
   it('takes a path from where it was written', () => {
     write('elsewhere.yaml', 'data_dir: data\n');
     const from = (cwd: string, env: Record<string, string>): string =>

@@ -39,14 +39,18 @@ export interface Loaded {
 /** Throws SettingsError, which names every problem and shows no value. */
 export function loadSettings(from: Sources): Loaded {
   const cwd = from.cwd ?? process.cwd();
-  const environment = mergeEnvironments(readDotEnv(cwd), from.env ?? process.env);
+  const processEnvironment = from.env ?? process.env;
+  const environment = mergeEnvironments(readDotEnv(cwd), processEnvironment);
   const flags = from.flags ?? {};
   const notes: Notes = { problems: [], warnings: unknownNames(environment) };
   const configPath = findFile(cwd, flags['config'], environment['INDOXHUB_CONFIG']);
   const file = configPath === null ? null : readFile(configPath, environment);
   const fileDirectory = configPath === null ? cwd : dirname(configPath);
 
-  const { plain, sources } = readPlain({ flags, environment, file, cwd, fileDirectory }, notes);
+  const { plain, sources } = readPlain(
+    { flags, environment, processEnvironment, file, cwd, fileDirectory },
+    notes,
+  );
   const ownOrigins = ['127.0.0.1', 'localhost', '[::1]'].map((host) => `${host}:${plain.port}`);
   if (plain.publicUrl !== null) ownOrigins.push(new URL(plain.publicUrl).host);
   const providers = readProviders({ vendors: from.vendors, environment, file, ownOrigins }, notes);

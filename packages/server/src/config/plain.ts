@@ -12,6 +12,8 @@ export type Flags = Readonly<Record<string, string | undefined>>;
 export interface Inputs {
   readonly flags: Flags;
   readonly environment: Environment;
+  /** Without `.env`: a bare PORT or DATABASE_URL there is the application's whose directory this is. */
+  readonly processEnvironment: Environment;
   readonly file: ConfigFile | null;
   readonly cwd: string;
   /** Of the file; its relative paths start here. */
@@ -29,7 +31,8 @@ function find(name: Name<unknown>, inputs: Inputs, notes: Notes): Found | null {
   const flag = name.flag === null ? undefined : inputs.flags[name.flag];
   if (flag !== undefined) return { text: flag, where: `--${name.flag}`, base: inputs.cwd };
   for (const variable of name.env) {
-    const text = inputs.environment[variable];
+    const from = variable.startsWith('INDOXHUB_') ? inputs.environment : inputs.processEnvironment;
+    const text = from[variable];
     if (text === undefined || text === '') continue;
     if (variable === 'DATABASE_URL' && !/^postgres(ql)?:/.test(text)) {
       notes.warnings.push(
