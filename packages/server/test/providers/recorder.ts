@@ -2,7 +2,7 @@
  * A local HTTP server that records every request and gives one scripted answer, whole or in chunks split where it
  * hurts. Vendor SDKs and our codecs are both pointed at it, so that what they send and read can be compared.
  */
-import { createServer, type IncomingHttpHeaders } from 'node:http';
+import { createServer, type IncomingHttpHeaders, type IncomingMessage, type ServerResponse } from 'node:http';
 import { setImmediate } from 'node:timers/promises';
 
 export interface RecordedRequest {
@@ -38,7 +38,7 @@ export interface Recorder {
 export async function startRecorder(first: Script): Promise<Recorder> {
   const requests: RecordedRequest[] = [];
   let script = first;
-  const server = createServer(async (request, response) => {
+  const serve = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
     const parts: Buffer[] = [];
     for await (const part of request) parts.push(part as Buffer);
     requests.push({
@@ -61,7 +61,8 @@ export async function startRecorder(first: Script): Promise<Recorder> {
       await setImmediate();
     }
     response.end();
-  });
+  };
+  const server = createServer((request, response) => void serve(request, response));
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const address = server.address();
   if (address === null || typeof address === 'string') throw new Error('The recorder has no port.');
