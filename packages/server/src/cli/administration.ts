@@ -34,6 +34,8 @@ export interface Administration {
 
 const actor = 'command line';
 const timeoutMs = 30_000;
+/** A proof reads every entry. */
+const proofTimeoutMs = 600_000;
 
 /** Runs `use` on whatever answers, and closes it. */
 export async function administer<T>(
@@ -76,7 +78,7 @@ async function send(
       method,
       headers: { authorization: `Bearer ${address.token}`, 'content-type': 'application/json' },
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),
-      signal: AbortSignal.timeout(timeoutMs),
+      signal: AbortSignal.timeout(path.endsWith('/verify') ? proofTimeoutMs : timeoutMs),
       redirect: 'error',
     });
     return { status: response.status, body: await response.json() };

@@ -2,7 +2,7 @@
 import { badField } from './errors.ts';
 
 /** One US dollar in nano-USD. */
-export const nanoPerUsd = 1_000_000_000n;
+const nanoPerUsd = 1_000_000_000n;
 
 const amount = /^(-?)(\d{1,9})(?:\.(\d{1,9}))?$/;
 

@@ -29,6 +29,10 @@ describe('what was typed', () => {
     ]) {
       expect(help.stdout).toContain(`indoxhub ${command}`);
     }
+    const page = readFileSync(new URL('../../../../docs/cli.md', import.meta.url), 'utf8');
+    const listed = [...help.stdout.matchAll(/^ {2}(indoxhub .*?) {2,}/gm)].map((match) => match[1] ?? '');
+    expect(listed).toHaveLength(14);
+    for (const command of listed) expect(page).toContain(`\`${command}\``);
     const one = await home.run(['keys', 'create', '--help']);
     expect(one).toMatchObject({ exitCode: 0, stderr: '' });
     expect(one.stdout).toContain('--budget <usd>');
