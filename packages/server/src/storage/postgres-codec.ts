@@ -1,7 +1,7 @@
-/** Ledger operations as the one JSON parameter of indoxhub.ledger_commit, and its answers back. */
+/** Ledger operations as the JSON parameters of indoxhub.ledger_commit, and its answers back. */
 import { inputTokens, outputTokens } from '../contract/usage.ts';
 import { bindable } from './bindable.ts';
-import { countsTokens, takeCost } from './rate-window.ts';
+import { takeCost } from './rate-window.ts';
 import type {
   AdmitOperation,
   AdmitResult,
@@ -44,7 +44,6 @@ function encodeAdmit(operation: AdmitOperation): Json {
       max: whole(take.max),
       window: whole(take.windowMs),
       cost: whole(takeCost(take)),
-      tokens: countsTokens(take) ? 1 : 0,
     })),
     ...(idempotency === null
       ? {}
@@ -114,14 +113,44 @@ export function storable(value: string): string {
   return value.toWellFormed().replaceAll('\0', '\uFFFD');
 }
 
-export function encodeOperations(operations: readonly LedgerOperation[]): string {
-  const encoded = operations.map(encode);
-  const json = JSON.stringify(encoded);
+function toJson(value: Json): string {
+  const json = JSON.stringify(value);
   // Escapes of characters PostgreSQL refuses are rare: only then is every string looked at.
   if (!/\\u(0000|d[89a-f])/.test(json)) return json;
-  return JSON.stringify(encoded, (_key, value: unknown) =>
-    typeof value === 'string' ? storable(value) : value,
-  );
+  return JSON.stringify(value, (_key, each: unknown) => (typeof each === 'string' ? storable(each) : each));
+}
+
+/** What the operations name that the database locks before it runs them. */
+function namesOf(operations: readonly LedgerOperation[]): Json {
+  const holds = new Set<string>();
+  const budgets = new Set<string>();
+  const windows = new Map<string, string>();
+  let sweeps = 0;
+  for (const operation of operations) {
+    if (operation.op === 'sweep') sweeps++;
+    else if (operation.op === 'credit') budgets.add(operation.accountId);
+    else if (operation.op === 'extend') holds.add(operation.id);
+    else if (operation.op === 'settle') {
+      holds.add(operation.record.id);
+      budgets.add(operation.record.accountId);
+    } else {
+      holds.add(operation.id);
+      budgets.add(operation.accountId);
+      for (const id of operation.budgets) budgets.add(id);
+      for (const take of operation.limits) windows.set(take.id, whole(take.windowMs));
+    }
+  }
+  return {
+    holds: [...holds],
+    budgets: [...budgets],
+    windows: Array.from(windows, ([id, window]) => ({ id, window })),
+    sweeps: sweeps > 0 ? 'true' : 'false',
+  };
+}
+
+/** The two parameters of indoxhub.ledger_commit. */
+export function encodeOperations(operations: readonly LedgerOperation[]): [string, string] {
+  return [toJson(operations.map(encode)), toJson(namesOf(operations))];
 }
 
 interface Answer {

@@ -2,7 +2,7 @@
  * Connections to PostgreSQL. Nothing here depends on a session (no LISTEN, no SET, no named statement), so PgBouncer in
  * transaction mode may stand between. A database that is slow or away costs a bounded wait and a StorageUnavailable.
  */
-import { Pool, types as parsers, type CustomTypesConfig, type PoolClient } from 'pg';
+import { DatabaseError, Pool, types as parsers, type CustomTypesConfig, type PoolClient } from 'pg';
 import { bindable } from './bindable.ts';
 import type { Rows, Statement } from './executor.ts';
 import { storable } from './postgres-codec.ts';
@@ -49,26 +49,45 @@ export interface Postgres {
 const repeatable = new Set(['40001', '40P01']);
 /** Connection errors, out of resources, being shut down, I/O: by class, the first two characters. */
 const awayClasses = new Set(['08', '53', '57', '58']);
-/** Read-only after a failover; a lock not obtained in time. */
-const away = new Set(['25006', '55P03']);
+/** Read-only after a failover. */
+const readOnly = '25006';
+/** A lock not obtained in time, a statement cancelled: trying again would only wait again. */
+const slow = new Set(['55P03', '57014']);
 
-function codeOf(error: unknown): string {
+/** What the driver says when the database did not answer: the connection's state is unknown. */
+export class Unanswered extends Error {
+  readonly slow: boolean;
+
+  constructor(cause: unknown) {
+    super(cause instanceof Error ? cause.message || cause.name : String(cause), { cause });
+    this.slow = /timeout/i.test(this.message);
+  }
+}
+
+/** The SQLSTATE of an error the database answered with, else null. */
+function answered(error: unknown): string | null {
   const code = (error as { code?: unknown } | null)?.code;
-  return typeof code === 'string' ? code : '';
+  return typeof code === 'string' && /^[0-9A-Z]{5}$/.test(code) && error instanceof DatabaseError
+    ? code
+    : null;
 }
 
-/** Whether the database itself answered: SQLSTATE codes are five characters, Node's are words. */
-function isAnswer(code: string): boolean {
-  return /^[0-9A-Z]{5}$/.test(code);
+/** Fails with the database's own error, or with Unanswered. */
+async function asking<T>(answer: Promise<T>): Promise<T> {
+  try {
+    return await answer;
+  } catch (error) {
+    throw answered(error) === null ? new Unanswered(error) : error;
+  }
 }
 
-/** Errors without a code that pg raises when its connection is lost or slow. */
-const lost = /timeout|terminated|not queryable|connection|ended/i;
-
-function isAway(error: unknown): boolean {
-  const code = codeOf(error);
-  if (isAnswer(code)) return away.has(code) || awayClasses.has(code.slice(0, 2));
-  return code !== '' || (error instanceof Error && !(error instanceof TypeError) && lost.test(error.message));
+/** Whether the work may succeed when tried again at once; null when the error is the work's own. */
+function outlook(error: unknown): 'again' | 'give up' | null {
+  if (error instanceof Unanswered) return error.slow ? 'give up' : 'again';
+  const code = answered(error);
+  if (code === null) return null;
+  if (slow.has(code)) return 'give up';
+  return repeatable.has(code) || awayClasses.has(code.slice(0, 2)) || code === readOnly ? 'again' : null;
 }
 
 const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
@@ -81,7 +100,7 @@ function sessionOf(client: PoolClient, timeoutMs: number): Session {
         .map((value) => (typeof value === 'string' ? storable(value) : value));
       // query_timeout is honoured for a single query, though only the client's type declares it.
       const config = { text: sql, values, query_timeout: timeoutMs };
-      const { rows, rowCount } = await client.query<Record<string, unknown>>(config);
+      const { rows, rowCount } = await asking(client.query<Record<string, unknown>>(config));
       return { rows, changes: BigInt(rowCount ?? 0) };
     },
   };
@@ -101,9 +120,10 @@ export function connectPostgres(url: string, patience: Patience = usualPatience)
   pool.on('error', () => {});
 
   const once = async <T>(work: (session: Session) => Promise<T>, timeoutMs: number): Promise<T> => {
-    if (pool.waitingCount >= maxWaiting)
+    if (pool.waitingCount >= maxWaiting) {
       throw new StorageUnavailable('PostgreSQL: too many callers wait for a connection');
-    const client = await pool.connect();
+    }
+    const client = await asking(pool.connect());
     let broken = false;
     // The pool listens only while a client is idle; unheard, a connection's error would end the process.
     const onError = (): void => {
@@ -113,11 +133,11 @@ export function connectPostgres(url: string, patience: Patience = usualPatience)
     try {
       return await work(sessionOf(client, timeoutMs));
     } catch (error) {
-      // Unless the database said so itself, nobody knows what state this connection is in.
-      broken ||= !isAnswer(codeOf(error)) || isAway(error);
+      broken ||= outlook(error) !== null || error instanceof StorageUnavailable;
       throw error;
     } finally {
-      client.off('error', onError);
+      // A broken one is ended, and may complain once more while it is.
+      if (!broken) client.off('error', onError);
       client.release(broken);
     }
   };
@@ -128,13 +148,10 @@ export function connectPostgres(url: string, patience: Patience = usualPatience)
         try {
           return await once(work, timeoutMs);
         } catch (error) {
-          if (error instanceof StorageUnavailable) throw error;
-          const again = repeatable.has(codeOf(error));
-          if (!again && !isAway(error)) throw error;
+          const hope = outlook(error);
+          if (hope === null) throw error;
           const wait = retryAfterMs[attempt];
-          const slow =
-            codeOf(error) === '55P03' || (error instanceof Error && /timeout/i.test(error.message));
-          if (wait === undefined || slow) {
+          if (wait === undefined || hope === 'give up') {
             const reason = error instanceof Error ? error.message : String(error);
             throw new StorageUnavailable(`PostgreSQL: ${reason}`, { cause: error });
           }

@@ -5,9 +5,9 @@
 import type { Executor, Statement } from './executor.ts';
 import { migrate } from './migrate.ts';
 import { decodeResults, encodeOperations } from './postgres-codec.ts';
-import { connectPostgres, type Patience, type Postgres, type Session } from './postgres-pool.ts';
+import { connectPostgres, Unanswered, type Patience, type Postgres, type Session } from './postgres-pool.ts';
 import { createRecords } from './records.ts';
-import type { Storage } from './storage.ts';
+import { StorageUnavailable, type Storage } from './storage.ts';
 
 const oldestVersion = 150_000;
 /** Migrations of a large database, waiting for another replica's included. */
@@ -18,21 +18,30 @@ const pingMs = 2000;
 
 const plain = (sql: string): Statement => ({ sql, parameters: [] });
 
-/** BEGIN … COMMIT round the work; ROLLBACK when it throws or answers null. */
+/**
+ * BEGIN … COMMIT round the work; ROLLBACK when it throws or answers null. A COMMIT without answer is not tried again: the
+ * work may have been done.
+ */
 async function transaction<T>(
   session: Session,
   begin: string,
   work: () => Promise<T | null>,
 ): Promise<T | null> {
   await session.query(plain(begin));
+  let result: T | null;
   try {
-    const result = await work();
-    await session.query(plain(result === null ? 'ROLLBACK' : 'COMMIT'));
-    return result;
+    result = await work();
   } catch (error) {
-    await session.query(plain('ROLLBACK')).catch(() => {});
+    if (!(error instanceof Unanswered)) await session.query(plain('ROLLBACK')).catch(() => {});
     throw error;
   }
+  try {
+    await session.query(plain(result === null ? 'ROLLBACK' : 'COMMIT'));
+  } catch (error) {
+    if (!(error instanceof Unanswered)) throw error;
+    throw new StorageUnavailable(`PostgreSQL: the outcome is unknown: ${error.message}`, { cause: error });
+  }
+  return result;
 }
 
 function executorOf(postgres: Postgres): Executor {
@@ -118,9 +127,9 @@ export async function openPostgres(url: string, patience?: Patience): Promise<St
     engine: 'postgres',
     async commit(operations) {
       if (operations.length === 0) return [];
-      const parameters = [encodeOperations(operations)];
+      const parameters = encodeOperations(operations);
       const { rows } = await postgres.run((session) =>
-        session.query({ sql: 'SELECT indoxhub.ledger_commit($1::jsonb) AS results', parameters }),
+        session.query({ sql: 'SELECT indoxhub.ledger_commit($1::jsonb, $2::jsonb) AS results', parameters }),
       );
       return decodeResults(operations, rows[0]?.['results']);
     },

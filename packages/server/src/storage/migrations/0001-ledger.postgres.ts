@@ -1,10 +1,11 @@
 /**
- * Migration 0001 on PostgreSQL: the ledger as one function, so that a batch is one round trip and one transaction.
+ * Migration 0001 on PostgreSQL: the ledger as one function, so that a batch is one round trip and one transaction. `ops`
+ * are the operations, `names` what they name that must be locked (postgres-codec.ts).
  * sqlite-ledger.ts does the same in TypeScript; the conformance suite holds both to one meaning.
  *
  * Locks are taken in one order by every replica (the usage gate, budgets by id, rate windows by id), so batches cannot
  * deadlock; every hold is changed only under the lock of its account's budget. What is locked is kept in arrays, changed
- * there operation by operation, and written back once at the end.
+ * there operation by operation, and written back once at the end; so are new holds, charges and usage rows.
  */
 
 /** Milliseconds until `cost` of `max` fits into a sliding window, 0 when it fits now. */
@@ -59,47 +60,51 @@ DECLARE
   amount int8; added int8; charged int8; cost int8; result jsonb; pairs jsonb; takes jsonb; states jsonb;
   results jsonb[] := '{}'; hold_ids text[]; dead_ids text[]; swept text[]; budget_ids text[];
   b_id text[]; b_capped int8[]; b_period text[]; b_key text[]; b_granted int8[]; b_spent int8[]; b_held int8[];
-  w_id text[]; w_len int8[]; w_start int8[]; w_previous int8[]; w_current int8[]; start int8; actual int8;`;
+  w_id text[]; w_len int8[]; w_start int8[]; w_previous int8[]; w_current int8[]; start int8; actual int8;
+  k int; known text[]; holds indoxhub.hold[]; changed text[] := '{}'; new_ids text[] := '{}'; new_holds indoxhub.hold[] := '{}'; closed text[] := '{}'; closed_account text[] := '{}';
+  closed_charge int8[] := '{}'; new_usage jsonb[] := '{}';`;
 
 const lock = `
   -- Held shared by batches, exclusively by the roll-up for a moment: see postgres.ts.
   PERFORM pg_advisory_xact_lock_shared(1768842863, 2);
 
-  SELECT array_agg(o->>'id') INTO hold_ids FROM jsonb_array_elements(ops) o WHERE o->>'op' IN ('admit', 'extend', 'settle');
-  SELECT array_agg(d.id ORDER BY d.id) INTO dead_ids FROM (
-    SELECT dead.id FROM jsonb_array_elements(ops) o, indoxhub.hold dead
-    WHERE o->>'op' = 'sweep' AND dead.owner <> o->>'owner'
-      AND dead.started_at < indoxhub.now_ms() - (o->>'dead')::int8
-      AND NOT EXISTS (SELECT 1 FROM indoxhub.instance n WHERE n.owner = dead.owner AND n.seen_at >= indoxhub.now_ms() - (o->>'dead')::int8)
-    LIMIT 1000) d;
+  hold_ids := ARRAY (SELECT jsonb_array_elements_text(names->'holds'));
+  IF names->>'sweeps' = 'true' THEN
+    SELECT array_agg(d.id ORDER BY d.id) INTO dead_ids FROM (
+      SELECT dead.id FROM jsonb_array_elements(ops) o, indoxhub.hold dead
+      WHERE o->>'op' = 'sweep' AND dead.owner <> o->>'owner'
+        AND dead.started_at < indoxhub.now_ms() - (o->>'dead')::int8
+        AND NOT EXISTS (SELECT 1 FROM indoxhub.instance n WHERE n.owner = dead.owner AND n.seen_at >= indoxhub.now_ms() - (o->>'dead')::int8)
+      LIMIT 1000) d;
+  END IF;
 
-  SELECT array_agg(DISTINCT x.id) INTO budget_ids FROM (
-    SELECT o->>'account' AS id FROM jsonb_array_elements(ops) o WHERE o ? 'account'
-    UNION ALL SELECT jsonb_array_elements_text(o->'budgets') FROM jsonb_array_elements(ops) o WHERE o->>'op' = 'admit'
-    UNION ALL SELECT q.account_id FROM indoxhub.hold q WHERE q.id = ANY (hold_ids) OR q.id = ANY (dead_ids)
-    UNION ALL SELECT pair->>0 FROM indoxhub.hold q, jsonb_array_elements(q.budgets) pair WHERE q.id = ANY (hold_ids) OR q.id = ANY (dead_ids)
-    UNION ALL SELECT pair->>0 FROM indoxhub.swept_hold q, jsonb_array_elements(q.budgets) pair WHERE q.id = ANY (hold_ids)
-  ) x;
+  budget_ids := ARRAY (
+    SELECT jsonb_array_elements_text(names->'budgets')
+    UNION SELECT q.account_id FROM indoxhub.hold q WHERE q.id = ANY (hold_ids || dead_ids)
+    UNION SELECT pair->>0 FROM indoxhub.hold q, jsonb_array_elements(q.budgets) pair WHERE q.id = ANY (hold_ids || dead_ids)
+    UNION SELECT pair->>0 FROM indoxhub.swept_hold q, jsonb_array_elements(q.budgets) pair WHERE q.id = ANY (hold_ids)
+  );
   SELECT array_agg(b.id), array_agg(b.capped), array_agg(b.period), array_agg(b.period_key), array_agg(b.granted_nano),
     array_agg(b.spent_nano), array_agg(b.held_nano)
   INTO b_id, b_capped, b_period, b_key, b_granted, b_spent, b_held
   FROM (SELECT * FROM indoxhub.budget q WHERE q.id = ANY (budget_ids) ORDER BY q.id FOR UPDATE) b;
 
   INSERT INTO indoxhub.rate_window (id, window_start, previous, current)
-  SELECT DISTINCT l->>'id', 0, 0, 0 FROM jsonb_array_elements(ops) o, jsonb_array_elements(o->'limits') l
-  WHERE o->>'op' = 'admit' AND NOT EXISTS (SELECT 1 FROM indoxhub.rate_window w WHERE w.id = l->>'id')
+  SELECT l->>'id', 0, 0, 0 FROM jsonb_array_elements(names->'windows') l
+  WHERE NOT EXISTS (SELECT 1 FROM indoxhub.rate_window w WHERE w.id = l->>'id')
   ORDER BY 1 ON CONFLICT DO NOTHING;
   SELECT array_agg(w.id), array_agg(w.len), array_agg(w.window_start), array_agg(w.previous), array_agg(w.current)
   INTO w_id, w_len, w_start, w_previous, w_current
   FROM (
     SELECT q.*, n.len FROM indoxhub.rate_window q JOIN (
       SELECT y.id, max(y.len) AS len FROM (
-        SELECT l->>'id' AS id, (l->>'window')::int8 AS len
-        FROM jsonb_array_elements(ops) o, jsonb_array_elements(o->'limits') l WHERE o->>'op' = 'admit'
-        UNION ALL SELECT t->>'id', (t->>'window')::int8 FROM indoxhub.hold k, jsonb_array_elements(k.takes) t WHERE k.id = ANY (hold_ids)
+        SELECT l->>'id' AS id, (l->>'window')::int8 AS len FROM jsonb_array_elements(names->'windows') l
+        UNION ALL SELECT t->>'id', (t->>'window')::int8 FROM indoxhub.hold q, jsonb_array_elements(q.takes) t WHERE q.id = ANY (hold_ids)
       ) y GROUP BY y.id
     ) n ON n.id = q.id ORDER BY q.id FOR UPDATE OF q
   ) w;
+
+  SELECT coalesce(array_agg(q.id), '{}'), array_agg(q) INTO known, holds FROM indoxhub.hold q WHERE q.id = ANY (hold_ids);
 
   -- Read once everything is locked: an account's operations never go back in time, whichever replica runs them.
   now_ms := indoxhub.now_ms();
@@ -117,10 +122,14 @@ const lock = `
     w_start[i] := start;
   END LOOP;`;
 
-/** Finds the tightest capped budget of `pairs` ([[id, …], …]): its index in `tight`, what is left of it in `tight_left`. */
-const tightest = (pairs: string): string => `
+/** A loop over a JSON array by index: plain expressions, which cost PL/pgSQL a tenth of a query. */
+const each = (array: string): string => `FOR n IN 0..jsonb_array_length(${array}) - 1 LOOP`;
+
+/** Finds the tightest capped budget of a JSON array: its index in `tight`, what is left of it in `tight_left`. */
+const tightest = (array: string, id: string): string => `
       tight := NULL;
-      FOR id IN SELECT p->>0 FROM jsonb_array_elements(${pairs}) p LOOP
+      ${each(array)}
+        id := ${id};
         i := array_position(b_id, id);
         IF i IS NULL THEN RAISE EXCEPTION 'budget % does not exist', id; END IF;
         CONTINUE WHEN b_capped[i] = 0;
@@ -129,12 +138,35 @@ const tightest = (pairs: string): string => `
       END LOOP;
       tight_left := greatest(tight_left, 0);`;
 
+/** What is collected to be written set by set: new holds, settled ones, their charges and usage rows. */
+const flush = `
+      INSERT INTO indoxhub.hold SELECT * FROM unnest(new_holds);
+      DELETE FROM indoxhub.hold q WHERE q.id = ANY (closed);
+      INSERT INTO indoxhub.ledger_entry (txn, book, kind, amount_nano, created_at)
+      SELECT c.txn, side.book, 'charge', side.amount, now_ms FROM unnest(closed, closed_account, closed_charge) AS c (txn, account, charge),
+        LATERAL (VALUES ('account:' || c.account, -c.charge), ('world', c.charge)) AS side (book, amount) WHERE c.charge <> 0;
+      INSERT INTO indoxhub.usage SELECT * FROM jsonb_populate_recordset(NULL::indoxhub.usage, to_jsonb(new_usage));
+      changed := changed || closed;
+      new_ids := '{}'; new_holds := '{}'; closed := '{}'; closed_account := '{}'; closed_charge := '{}'; new_usage := '{}';`;
+
+/** Reads the open hold of the operation into `h`, its id null when there is none. */
+const readHold = `
+      IF op->>'id' = ANY (new_ids) OR op->>'id' = ANY (closed) THEN${flush}
+      END IF;
+      k := array_position(known, op->>'id');
+      IF k IS NOT NULL AND NOT op->>'id' = ANY (changed) THEN
+        h := holds[k];
+      ELSE
+        SELECT * INTO h FROM indoxhub.hold q WHERE q.id = op->>'id';
+      END IF;`;
+
 const admit = `
     WHEN 'admit' THEN <<admit>> BEGIN
-      SELECT * INTO h FROM indoxhub.hold q WHERE q.id = op->>'id';
-      IF FOUND THEN
-        result := jsonb_build_object('status', 'admitted', 'held', h.amount_nano::text, 'limits', '[]'::jsonb);
-        EXIT admit;
+      IF op->>'id' = ANY (known) OR op->>'id' = ANY (new_ids) THEN${readHold}
+        IF h.id IS NOT NULL THEN
+          result := jsonb_build_object('status', 'admitted', 'held', h.amount_nano::text, 'limits', '[]'::jsonb);
+          EXIT admit;
+        END IF;
       END IF;
       IF op ? 'key' THEN
         SELECT * INTO i_row FROM indoxhub.idempotency q
@@ -151,18 +183,24 @@ const admit = `
       END IF;
 
       found_id := NULL; states := '[]'; takes := '[]';
-      FOR part IN SELECT * FROM jsonb_array_elements(op->'limits') LOOP
+      ${each("op->'limits'")}
+        part := op->'limits'->n;
         i := array_position(w_id, part->>'id');
         actual := indoxhub.wait_ms(now_ms, w_len[i], w_start[i], w_previous[i], w_current[i], (part->>'max')::int8, (part->>'cost')::int8);
-        IF actual > 0 AND found_id IS NULL THEN
-          found_id := part->>'id';
-          result := jsonb_build_object('status', 'limited', 'limit', found_id, 'wait', actual);
-        END IF;
-        states := states || indoxhub.limit_state(part->>'id', now_ms, w_len[i], w_start[i], w_previous[i], w_current[i], (part->>'max')::int8);
+        CONTINUE WHEN actual = 0;
+        found_id := part->>'id';
+        EXIT;
       END LOOP;
-      IF found_id IS NOT NULL THEN result := result || jsonb_build_object('limits', states); EXIT admit; END IF;
-
-      SELECT coalesce(jsonb_agg(jsonb_build_array(n)), '[]') INTO pairs FROM jsonb_array_elements_text(op->'budgets') n;${tightest('pairs')}
+      IF found_id IS NOT NULL THEN
+        ${each("op->'limits'")}
+          part := op->'limits'->n;
+          i := array_position(w_id, part->>'id');
+          states := states || indoxhub.limit_state(part->>'id', now_ms, w_len[i], w_start[i], w_previous[i], w_current[i], (part->>'max')::int8);
+        END LOOP;
+        result := jsonb_build_object('status', 'limited', 'limit', found_id, 'wait', actual, 'limits', states);
+        EXIT admit;
+      END IF;
+${tightest("op->'budgets'", "op->'budgets'->>n")}
       amount := (op->>'hold')::int8;
       IF tight IS NOT NULL AND tight_left < amount THEN
         IF tight_left < (op->>'least')::int8 THEN
@@ -172,8 +210,8 @@ const admit = `
         amount := tight_left;
       END IF;
 
-      states := '[]';
-      FOR part IN SELECT * FROM jsonb_array_elements(op->'limits') LOOP
+      ${each("op->'limits'")}
+        part := op->'limits'->n;
         i := array_position(w_id, part->>'id');
         w_current[i] := w_current[i] + (part->>'cost')::int8;
         IF part->>'id' LIKE '%:tpm' THEN
@@ -182,15 +220,15 @@ const admit = `
         states := states || indoxhub.limit_state(part->>'id', now_ms, w_len[i], w_start[i], w_previous[i], w_current[i], (part->>'max')::int8);
       END LOOP;
       pairs := '[]';
-      FOR id IN SELECT jsonb_array_elements_text(op->'budgets') LOOP
+      ${each("op->'budgets'")}
+        id := op->'budgets'->>n;
         i := array_position(b_id, id);
         b_held[i] := b_held[i] + amount;
         pairs := pairs || jsonb_build_array(jsonb_build_array(id, b_key[i]));
       END LOOP;
-      INSERT INTO indoxhub.hold (id, account_id, key_id, owner, amount_nano, spent_nano, floor_nano, hard, budgets, facts, takes,
-        idempotency_key, alias, stream, started_at, stop_requested)
-      VALUES (op->>'id', op->>'account', op->>'key_id', op->>'owner', amount, 0, (op->>'floor')::int8, (op->>'hard')::int8, pairs,
-        op->'facts', takes, op->>'key', op->>'alias', (op->'facts'->>'stream')::int8, now_ms, 0);
+      new_ids := array_append(new_ids, op->>'id');
+      new_holds := array_append(new_holds, ROW(op->>'id', op->>'account', op->>'key_id', op->>'owner', amount, 0, (op->>'floor')::int8,
+        (op->>'hard')::int8, pairs, op->'facts', takes, op->>'key', op->>'alias', (op->'facts'->>'stream')::int8, now_ms, 0)::indoxhub.hold);
       IF op ? 'key' THEN
         INSERT INTO indoxhub.idempotency AS q (account_id, key, fingerprint, request_id, state, expires_at)
         VALUES (op->>'account', op->>'key', op->>'fingerprint', op->>'id', 'open', now_ms + 86400000)
@@ -201,33 +239,32 @@ const admit = `
     END;`;
 
 const extend = `
-    WHEN 'extend' THEN
-      SELECT * INTO h FROM indoxhub.hold q WHERE q.id = op->>'id';
-      IF NOT FOUND THEN
+    WHEN 'extend' THEN${readHold}
+      IF h.id IS NULL THEN
         result := '{"status": "missing", "added": "0"}';
       ELSE
-        added := (op->>'add')::int8;${tightest('h.budgets')}
+        added := (op->>'add')::int8;${tightest('h.budgets', 'h.budgets->n->>0')}
         IF tight IS NOT NULL AND tight_left < added THEN
           added := CASE WHEN tight_left >= (op->>'least')::int8 THEN tight_left ELSE 0 END;
         END IF;
-        FOR id IN SELECT p->>0 FROM jsonb_array_elements(h.budgets) p LOOP
-          i := array_position(b_id, id);
+        ${each('h.budgets')}
+          i := array_position(b_id, h.budgets->n->>0);
           b_held[i] := b_held[i] + added;
         END LOOP;
         UPDATE indoxhub.hold q SET amount_nano = q.amount_nano + added, spent_nano = greatest(q.spent_nano, (op->>'spent')::int8)
         WHERE q.id = h.id;
+        changed := array_append(changed, h.id);
         result := jsonb_build_object('added', added::text,
           'status', CASE WHEN (op->>'add')::int8 > 0 AND added = 0 THEN 'refused' ELSE 'extended' END);
       END IF;`;
 
-/** Takes hold `h` back out of its budgets and charges them \`charged\`, if the period it was admitted in still runs. */
+/** Takes hold `h` back out of its budgets and charges them `charged`, if the period it was admitted in still runs. */
 const release = `
-        FOR part IN SELECT * FROM jsonb_array_elements(h.budgets) LOOP
-          i := array_position(b_id, part->>0);
+        ${each('h.budgets')}
+          i := array_position(b_id, h.budgets->n->>0);
           b_held[i] := b_held[i] - h.amount_nano;
-          IF b_key[i] = part->>1 THEN b_spent[i] := b_spent[i] + charged; END IF;
-        END LOOP;
-        DELETE FROM indoxhub.hold q WHERE q.id = h.id;`;
+          IF b_key[i] = h.budgets->n->>1 THEN b_spent[i] := b_spent[i] + charged; END IF;
+        END LOOP;`;
 
 const idempotentEnd = (account: string, key: string): string => `
         IF ${key} IS NOT NULL THEN
@@ -243,14 +280,17 @@ const idempotentEnd = (account: string, key: string): string => `
 const settle = `
     WHEN 'settle' THEN
       cost := coalesce((op->'row'->>'cost_nano')::int8, 0);
-      SELECT * INTO h FROM indoxhub.hold q WHERE q.id = op->>'id';
-      IF FOUND THEN
+${readHold}
+      IF h.id IS NOT NULL THEN
         IF h.account_id <> op->>'account' THEN RAISE EXCEPTION 'call % belongs to another account', h.id; END IF;
         charged := CASE WHEN h.hard = 1 THEN least(cost, h.amount_nano) ELSE cost END;${release}
-        PERFORM indoxhub.book(h.id, 'charge', h.account_id, -charged, now_ms, NULL);
-        INSERT INTO indoxhub.usage SELECT * FROM jsonb_populate_record(NULL::indoxhub.usage, (op->'row')
+        closed := array_append(closed, h.id);
+        closed_account := array_append(closed_account, h.account_id);
+        closed_charge := array_append(closed_charge, charged);
+        new_usage := array_append(new_usage, (op->'row')
           || jsonb_build_object('settled_at', settled, 'charged_nano', charged, 'over_nano', cost - charged));
-        FOR part IN SELECT * FROM jsonb_array_elements(h.takes) LOOP
+        ${each('h.takes')}
+          part := h.takes->n;
           i := array_position(w_id, part->>'id');
           CONTINUE WHEN i IS NULL;
           actual := (op->>'tokens')::int8 - (part->>'cost')::int8;
@@ -265,11 +305,11 @@ const settle = `
         IF u.id IS NULL OR s.id IS NULL OR u.ending <> 'unknown' OR u.account_id <> op->>'account' THEN
           result := jsonb_build_object('status', 'already', 'charged', coalesce(u.charged_nano, 0)::text, 'over', coalesce(u.over_nano, 0)::text);
         ELSE
-          added := cost - u.charged_nano;${tightest('s.budgets')}
+          added := cost - u.charged_nano;${tightest('s.budgets', 's.budgets->n->>0')}
           IF s.hard = 1 AND tight IS NOT NULL THEN added := least(added, tight_left); END IF;
-          FOR part IN SELECT * FROM jsonb_array_elements(s.budgets) LOOP
-            i := array_position(b_id, part->>0);
-            IF b_key[i] = part->>1 THEN b_spent[i] := b_spent[i] + added; END IF;
+          ${each('s.budgets')}
+            i := array_position(b_id, s.budgets->n->>0);
+            IF b_key[i] = s.budgets->n->>1 THEN b_spent[i] := b_spent[i] + added; END IF;
           END LOOP;
           charged := u.charged_nano + added;
           PERFORM indoxhub.book(u.id, 'correction', u.account_id, -added, now_ms, NULL);
@@ -303,10 +343,12 @@ const credit = `
 
 const sweep = `
     WHEN 'sweep' THEN
-      swept := '{}';
+      swept := '{}';${flush}
       FOR h IN SELECT * FROM indoxhub.hold q WHERE q.id = ANY (dead_ids) AND q.owner <> op->>'owner' ORDER BY q.id LOOP
         charged := greatest(h.spent_nano, h.floor_nano);
         IF h.hard = 1 THEN charged := least(charged, h.amount_nano); END IF;${release}
+        DELETE FROM indoxhub.hold q WHERE q.id = h.id;
+        changed := array_append(changed, h.id);
         PERFORM indoxhub.book(h.id, 'charge', h.account_id, -charged, now_ms, 'outcome unknown');
         INSERT INTO indoxhub.usage SELECT * FROM jsonb_populate_record(NULL::indoxhub.usage, h.facts || jsonb_build_object(
           'id', h.id, 'account_id', h.account_id, 'key_id', h.key_id, 'started_at', h.started_at, 'settled_at', settled,
@@ -322,7 +364,7 @@ const sweep = `
       END LOOP;
       result := jsonb_build_object('swept', to_jsonb(swept));`;
 
-const writeBack = `
+const writeBack = `${flush}
   UPDATE indoxhub.budget b SET period_key = n.key, granted_nano = n.granted, spent_nano = n.spent, held_nano = n.held
   FROM unnest(b_id, b_key, b_granted, b_spent, b_held) AS n (id, key, granted, spent, held)
   WHERE b.id = n.id AND (b.period_key, b.granted_nano, b.spent_nano, b.held_nano) IS DISTINCT FROM (n.key, n.granted, n.spent, n.held);
@@ -335,7 +377,7 @@ export const ledgerPostgres: readonly string[] = [
   limitState,
   dailyAdd,
   book,
-  `CREATE FUNCTION indoxhub.ledger_commit(ops jsonb) RETURNS jsonb LANGUAGE plpgsql SET lock_timeout = '4s' AS $$
+  `CREATE FUNCTION indoxhub.ledger_commit(ops jsonb, names jsonb) RETURNS jsonb LANGUAGE plpgsql SET lock_timeout = '4s' AS $$
   #variable_conflict use_column
 ${declarations}
 BEGIN
