@@ -4,7 +4,16 @@
  * printed; suites that need it are shown as skipped.
  */
 import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
-import { chownSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync } from 'node:fs';
+import {
+  chownSync,
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+} from 'node:fs';
 import { createRequire } from 'node:module';
 import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -19,7 +28,8 @@ declare module 'vitest' {
 }
 
 const startMs = 30_000;
-const stopMs = 10_000;
+/** Runs its arguments until stdin closes, which it does even when this process is killed. */
+const untilStdinCloses = `exec 3<&0; "$@" </dev/null & pid=$!; (cat <&3 >/dev/null; kill -INT $pid) & wait $pid`;
 
 interface Server {
   readonly url: string;
@@ -105,11 +115,20 @@ async function startServer(): Promise<Server> {
     chownSync(data, user.uid, user.gid);
   }
   const options = { cwd: folder, env: { PATH: process.env['PATH'] ?? '', LC_ALL: 'C' }, ...user };
-  const init = spawnSync(
-    join(native, 'bin', 'initdb'),
-    ['-D', data, '-U', 'postgres', '--auth=trust', '--encoding=UTF8', '--no-sync'],
-    { ...options, encoding: 'utf8' },
-  );
+  const initdb = (from: string) =>
+    spawnSync(
+      join(from, 'bin', 'initdb'),
+      ['-D', data, '-U', 'postgres', '--auth=trust', '--encoding=UTF8', '--no-sync'],
+      { ...options, encoding: 'utf8' },
+    );
+  let programs = native;
+  let init = initdb(programs);
+  if (init.error !== undefined && user !== null) {
+    // The system user may not look into this checkout's folders.
+    programs = join(folder, 'native');
+    cpSync(native, programs, { recursive: true, verbatimSymlinks: true });
+    init = initdb(programs);
+  }
   if (init.status !== 0) {
     rmSync(folder, { recursive: true, force: true });
     throw new Error(`initdb failed: ${init.error?.message ?? init.stderr.slice(-500)}`);
@@ -117,8 +136,12 @@ async function startServer(): Promise<Server> {
   const port = await freePort();
   const settings = ['max_connections=200', 'shared_buffers=64MB', 'fsync=off', 'deadlock_timeout=200ms'];
   const server = spawn(
-    join(native, 'bin', 'postgres'),
+    'sh',
     [
+      '-c',
+      untilStdinCloses,
+      'postgres',
+      join(programs, 'bin', 'postgres'),
       '-D',
       data,
       '-p',
@@ -129,20 +152,13 @@ async function startServer(): Promise<Server> {
       '',
       ...settings.flatMap((each) => ['-c', each]),
     ],
-    { ...options, stdio: ['ignore', 'ignore', 'pipe'] },
+    { ...options, stdio: ['pipe', 'ignore', 'pipe'] },
   );
-  const kill = (): void => {
-    server.kill('SIGQUIT');
-  };
-  process.once('exit', kill);
   const stop = async (): Promise<void> => {
-    process.off('exit', kill);
     if (server.exitCode === null && server.signalCode === null) {
       const gone = new Promise((resolve) => server.once('exit', resolve));
-      server.kill('SIGINT');
-      const timer = setTimeout(() => server.kill('SIGQUIT'), stopMs);
+      server.stdin?.end();
       await gone;
-      clearTimeout(timer);
     }
     rmSync(folder, { recursive: true, force: true });
   };

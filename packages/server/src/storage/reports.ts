@@ -186,7 +186,8 @@ async function readUsage(
     const known = groups.get(key);
     groups.set(key, known === undefined ? row : addGroups(known, row));
   }
-  return [...groups.values()];
+  // A correction may have moved a group's only call to another model.
+  return [...groups.values()].filter((group) => group.requests > 0);
 }
 
 function addGroups(a: UsageGroup, b: UsageGroup): UsageGroup {

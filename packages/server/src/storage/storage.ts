@@ -74,6 +74,7 @@ export interface StoredResponse {
 }
 
 export type AdmitResult =
+  /** `limits` is empty when the call was admitted before. */
   | { readonly status: 'admitted'; readonly heldNano: bigint; readonly limits: readonly LimitState[] }
   /** `availableNano` fits now; `heldNano` of that budget is held by calls in flight and may come back. */
   | {
@@ -343,7 +344,7 @@ export interface Storage {
   rotateKey(id: string, secret: { hash: string; prefix: string }): Promise<boolean>;
   touchKeys(used: readonly { keyId: string; atMs: number }[]): Promise<void>;
 
-  /** Marks an open call of the account, by id or alias, to be stopped by its owner. False when there is none. */
+  /** Marks an open stream of the account, by id or alias, to be stopped by its owner. False when there is none. */
   requestStop(accountId: string, idOrAlias: string): Promise<boolean>;
   /** Says that this owner lives, and reads what it must know. */
   pulse(owner: string): Promise<Pulse>;

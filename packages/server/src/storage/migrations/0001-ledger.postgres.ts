@@ -313,6 +313,8 @@ ${readHold}
           END LOOP;
           charged := u.charged_nano + added;
           PERFORM indoxhub.book(u.id, 'correction', u.account_id, -added, now_ms, NULL);
+          -- The roll-up moves the watermark first: until this batch is done it waits here, or this batch for it.
+          PERFORM 1 FROM indoxhub.setting q WHERE q.name = 'usage_watermark' FOR SHARE;
           PERFORM indoxhub.usage_daily_add(u, -1);
           DELETE FROM indoxhub.usage q WHERE q.id = u.id AND q.settled_at = u.settled_at;
           u := jsonb_populate_record(NULL::indoxhub.usage, (op->'row')
