@@ -26,7 +26,7 @@ import type { Access, Roster } from './roster.ts';
 /** A JSON answer, ready to send. */
 export interface Document {
   readonly body: Buffer;
-  /** With its quotes. */
+  /** Weak, because the compressed body has the same. */
   readonly etag: string;
   /** The body, compressed; made once. */
   compressed(): Promise<Buffer>;
@@ -58,7 +58,7 @@ function documentOf(value: unknown): Document {
   let small: Promise<Buffer> | undefined;
   return {
     body,
-    etag: `"${createHash('sha256').update(body).digest('base64url').slice(0, 27)}"`,
+    etag: `W/"${createHash('sha256').update(body).digest('base64url').slice(0, 27)}"`,
     compressed: () => (small ??= compress(body)),
   };
 }

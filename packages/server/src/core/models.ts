@@ -59,6 +59,7 @@ export interface Models {
     capability: Capability,
     options?: ResolveOptions,
   ): Resolved;
+  readonly catalogue: Catalogue;
   /** Which providers there are and which can be used now. */
   readonly roster: Roster;
   /** What the models routes answer. */
@@ -84,6 +85,7 @@ export function createModels(input: ModelsInput): Models {
   let remembered = new Map<string, Resolved>();
   let version = input.found.version;
   return {
+    catalogue: input.catalogue,
     roster,
     listing: createListing({ ...input, roster }),
     resolve(model, providerField, capability, options = {}) {

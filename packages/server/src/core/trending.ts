@@ -2,6 +2,7 @@
 import type { Storage, UsageGroup } from '../storage/storage.ts';
 import type { Catalogue } from './catalogue.ts';
 import { addDays, dayOf } from './days.ts';
+import { reachable } from './reachable.ts';
 
 export interface TrendingModel {
   readonly rank: number;
@@ -39,7 +40,9 @@ export async function trending(
 ): Promise<TrendingModel[]> {
   const today = dayOf(nowMs);
   const first = addDays(today, 1 - days);
-  const groups = await storage.usage({ accountId: null, fromDay: addDays(first, -days), toDay: today });
+  const groups = await reachable(
+    storage.usage({ accountId: null, fromDay: addDays(first, -days), toDay: today }),
+  );
   const before = countModels(groups.filter((group) => group.day < first));
   const now = [...countModels(groups.filter((group) => group.day >= first)).values()];
   const all = now.reduce(

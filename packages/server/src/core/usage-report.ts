@@ -1,7 +1,8 @@
 /** `GET /user/usage` and `/user/me`: what an account used, as its owner sees it. Money is US dollars as JSON numbers. */
 import { badField } from '../contract/errors.ts';
 import { formatUsd } from '../contract/money.ts';
-import type { Credential, Storage, UsageGroup } from '../storage/storage.ts';
+import type { Account, Credential, Storage, UsageGroup } from '../storage/storage.ts';
+import { reachable } from './reachable.ts';
 
 export interface TokensView {
   readonly input: number;
@@ -44,19 +45,27 @@ interface Sum {
   output: number;
 }
 
-/** A database number's worth of days: everything there is. */
 const everything = { from: '0001-01-01', to: '9999-12-31' };
 
-/** Throws a 400 naming `start_date` when it lies after the end. */
+type Reader = Pick<Storage, 'usage' | 'findAccount'>;
+
+/** The account as the store has it now: the credential's own may be a minute old. */
+async function accountNow(storage: Pick<Storage, 'findAccount'>, { account }: Credential): Promise<Account> {
+  return (await reachable(storage.findAccount(account.id))) ?? account;
+}
+
+/** Throws a 400 naming `start_date` when it lies after the end, `store_unavailable` when the store does not answer. */
 export async function usageReport(
-  storage: Pick<Storage, 'usage'>,
-  { account }: Pick<Credential, 'account'>,
+  storage: Reader,
+  credential: Credential,
   range: UsageRange,
 ): Promise<UsageReport> {
   const fromDay = range.start_date ?? everything.from;
   const toDay = range.end_date ?? everything.to;
   if (fromDay > toDay) throw badField('start_date', "Invalid value for 'start_date': is after end_date");
-  const groups = await storage.usage({ accountId: account.id, fromDay, toDay });
+  const accountId = credential.account.id;
+  const groups = await reachable(storage.usage({ accountId, fromDay, toDay }));
+  const account = await accountNow(storage, credential);
   const total = partView(sumOf(groups));
   const modelOf = (group: UsageGroup): string => `${group.provider}/${group.model}`;
   return {
@@ -80,12 +89,17 @@ export async function usageReport(
 const dollars = (nano: bigint): number => Number(formatUsd(nano));
 
 /** What is left of the account's credits; null without a cap. */
-export function creditsOf({ balance }: Credential['account']): number | null {
+function creditsOf({ balance }: Account): number | null {
   return balance.capped ? dollars(balance.grantedNano - balance.spentNano) : null;
 }
 
 /** `GET /user/me`: the account in the shape of the hosted service's user. */
-export function accountProfile({ account, key }: Credential): Record<string, unknown> {
+export async function accountProfile(
+  storage: Pick<Storage, 'findAccount'>,
+  credential: Credential,
+): Promise<Record<string, unknown>> {
+  const account = await accountNow(storage, credential);
+  const { key } = credential;
   const credits = creditsOf(account);
   return {
     id: account.id,
