@@ -14,6 +14,8 @@ import { createAccounts } from '../src/core/accounts.ts';
 import type { Gateway } from '../src/core/gateway.ts';
 import { createKeys } from '../src/core/keys.ts';
 import { createLedger, type Ledger } from '../src/core/ledger.ts';
+import { createStreams } from '../src/core/streams.ts';
+import { createTargets } from '../src/core/targets.ts';
 import { adminRoutes } from '../src/http/routes/admin.ts';
 import type { AppEnv } from '../src/http/route.ts';
 import { openSqlite } from '../src/storage/sqlite.ts';
@@ -48,6 +50,8 @@ beforeEach(async () => {
     ledger,
     accounts: createAccounts(storage, (operation) => ledger.run(operation)),
     keys: createKeys(storage),
+    targets: createTargets(),
+    streams: createStreams(),
     draining: false,
   } as Gateway;
   await gateway.accounts.ensureDefault();
@@ -382,16 +386,24 @@ describe('reports', () => {
 });
 
 describe('operations', () => {
-  it('show providers without their keys', async () => {
+  it('show providers without their keys, and which of their models are failing', async () => {
+    for (let i = 0; i < 5; i++) gateway.targets.failed('openai/gpt-4o', null);
+    gateway.targets.failed('other/model', null);
     const { body } = await call('GET', '/providers');
     expect(body['providers']).toEqual([
-      expect.objectContaining({ id: 'openai', type: 'openai', has_key: true }),
+      {
+        id: 'openai',
+        type: 'openai',
+        base_url: null,
+        has_key: true,
+        targets: [{ model: 'gpt-4o', circuit: 'open' }],
+      },
     ]);
     expect(JSON.stringify(body)).not.toContain('canary');
   });
 
   it('tell how the server is', async () => {
-    const healthy = { status: 'ok', version: '1.2.3', store: { engine: 'sqlite', status: 'ok' } };
+    const healthy = { status: 'ok', version: '1.2.3', store: { engine: 'sqlite', status: 'ok' }, streams: 0 };
     expect(await call('GET', '/health')).toMatchObject({ status: 200, body: healthy });
     gateway.draining = true;
     expect(await call('GET', '/health')).toMatchObject({ status: 503, body: { status: 'draining' } });

@@ -123,7 +123,7 @@ function fromFile(
     const ids = inputs.vendors.map((each) => each.id);
     const hint =
       entry?.type === undefined && nearest(id, ids) === null
-        ? '; a name of your own needs a `type`'
+        ? '; a name of your own needs a `type`, such as openai-compatible'
         : didYouMean(type, ids);
     notes.problems.push({
       where: where(...(entry?.type === undefined ? [] : ['type'])),

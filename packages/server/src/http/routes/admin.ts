@@ -124,16 +124,22 @@ function reportRoutes({ storage }: Gateway, serve: Mount): void {
 }
 
 function operationRoutes(gateway: Gateway, serve: Mount): void {
-  serve(endpoints.adminProviders, async () => ({
-    body: {
-      providers: gateway.settings.providers.map((provider) => ({
-        id: provider.id,
-        type: provider.vendor,
-        base_url: provider.baseUrl,
-        has_key: provider.apiKey !== null,
-      })),
-    },
-  }));
+  serve(endpoints.adminProviders, async () => {
+    const circuits = [...gateway.targets.states()];
+    return {
+      body: {
+        providers: gateway.settings.providers.map((provider) => ({
+          id: provider.id,
+          type: provider.vendor,
+          base_url: provider.baseUrl,
+          has_key: provider.apiKey !== null,
+          targets: circuits
+            .filter(([target]) => target.startsWith(`${provider.id}/`))
+            .map(([target, circuit]) => ({ model: target.slice(provider.id.length + 1), circuit })),
+        })),
+      },
+    };
+  });
   serve(endpoints.adminHealth, async () => {
     const store = await storeState(gateway);
     const isHealthy = store === 'ok' && !gateway.draining;
@@ -144,6 +150,7 @@ function operationRoutes(gateway: Gateway, serve: Mount): void {
         version: gateway.version,
         uptime_seconds: Math.floor(process.uptime()),
         store: { engine: gateway.storage.engine, status: store },
+        streams: gateway.streams.size,
       },
     };
   });
