@@ -21,7 +21,7 @@ export const tokenPrices = z.strictObject({
 });
 
 /** The whole call is priced at this tier when its input exceeds the threshold. */
-export const priceTier = tokenPrices.extend({ over_input_tokens: z.number().int().positive() });
+const priceTier = tokenPrices.extend({ over_input_tokens: z.number().int().positive() });
 
 export const capability = z.enum([
   'chat',
@@ -36,7 +36,7 @@ export const capability = z.enum([
 
 const day = z.string().regex(/^\d{4}-\d{2}-\d{2}$/);
 
-export const catalogueModel = z.strictObject({
+const catalogueModel = z.strictObject({
   /** The id the vendor's API takes. */
   id: z.string().min(1),
   name: z.string().min(1),

@@ -87,7 +87,7 @@ describe('find', () => {
         source: 'test',
         checked: '2026-01-01',
         models: [
-          { id: 'a', name: 'B', capabilities: ['chat'], input: [], output: [], aliases: ['b'] },
+          { id: 'a', name: 'first', capabilities: ['chat'], input: [], output: [], aliases: ['b'] },
           { id: 'B', name: 'other', capabilities: ['chat'], input: [], output: [] },
         ],
       },

@@ -2,7 +2,7 @@
 import type { Capability, CatalogueModel, TokenPrices } from '../contract/catalogue.ts';
 
 /** The six lists of a provider object, and the capabilities that put a model into each. */
-export const modelLists = {
+const modelLists = {
   text_completions: ['chat', 'completion'],
   embeddings: ['embedding'],
   image_generation: ['image'],
@@ -16,7 +16,7 @@ export type ModelList = keyof typeof modelLists;
 export const isModelList = (name: string): name is ModelList => Object.hasOwn(modelLists, name);
 
 /** US dollars per thousand tokens. */
-export interface PricingView {
+interface PricingView {
   readonly input: number;
   readonly output: number;
   readonly cache_read?: number;
@@ -25,7 +25,7 @@ export interface PricingView {
   readonly unit: '1K tokens';
 }
 
-export interface ModelMetadata {
+interface ModelMetadata {
   readonly input_modalities: readonly string[];
   readonly output_modalities: readonly string[];
   readonly reasoning: boolean | null;
@@ -41,7 +41,7 @@ export interface ModelMetadata {
   readonly configured?: true;
 }
 
-export interface ProviderMetadata {
+interface ProviderMetadata {
   /** Whose API it speaks. */
   readonly vendor: string;
   readonly source?: string;

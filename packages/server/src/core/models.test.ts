@@ -261,7 +261,9 @@ describe('refusals', () => {
   it('does not take a provider without key, of which the file says that callers bring theirs', () => {
     const models = modelsWith({ providers: [configured('openai', { apiKey: null })] });
     expect(failure(() => models.resolve('openai/gpt-4o', null, 'chat')).code).toBe('provider_not_configured');
+    expect(failure(() => models.resolve('gpt-4o', null, 'chat')).message).toContain('OPENAI_API_KEY');
     expect(models.resolve('openai/gpt-4o', null, 'chat', { byok: true }).provider).toBe('openai');
+    expect(models.resolve('gpt-4o', null, 'chat', { byok: true }).provider).toBe('openai');
   });
 });
 
@@ -331,9 +333,13 @@ describe('models of the configuration', () => {
     expect(order()).toEqual(['azure-eu', 'azure-us', 'openai']);
     next = 0.74;
     expect(order()).toEqual(['azure-eu', 'azure-us', 'openai']);
-    next = 0.76;
+    next = 0.75;
     expect(order()).toEqual(['azure-us', 'azure-eu', 'openai']);
-    expect(models.resolve('smart', null, 'chat')).toMatchObject({ id: 'smart', model: 'smart' });
+    expect(models.resolve('smart', null, 'chat')).toMatchObject({
+      id: 'smart',
+      provider: 'azure-eu',
+      model: 'smart',
+    });
     expect(models.resolve('smart', null, 'chat').info?.id).toBe('gpt-4o');
   });
 

@@ -43,7 +43,7 @@ export interface Resolved {
   readonly targets: readonly Target[];
 }
 
-export interface ResolveOptions {
+interface ResolveOptions {
   /** The caller brings the provider's key: a known provider need not be configured, and only one provider is tried. */
   readonly byok?: boolean;
 }

@@ -17,7 +17,7 @@ export interface Roster {
   usable(): readonly Access[];
   /** Throws `provider_not_found` or `provider_not_configured`. With a caller's key, a vendor need not be configured. */
   access(provider: string, byok: boolean): Access;
-  /** Who lists this bare name: a usable provider, else a vendor that is not configured, else null. */
+  /** Who lists this bare name: a usable provider, else a vendor that cannot be used yet, else null. */
   providerListing(name: string): string | null;
   /** Where a bare name that nobody lists goes; null when nothing is usable. */
   defaultProvider(): string | null;
@@ -101,9 +101,7 @@ export function createRoster(input: RosterInput): Roster {
       const preferred = defaultProvider();
       const best = listing.find((each) => each.provider.id === preferred) ?? listing[0];
       if (best !== undefined) return best.provider.id;
-      const others = [...vendors.values()].filter(
-        (vendor) => !configured.has(vendor.id) && catalogue.find(vendor.id, name) !== null,
-      );
+      const others = [...vendors.values()].filter((vendor) => catalogue.find(vendor.id, name) !== null);
       return (others.find((vendor) => vendor.id === 'openai') ?? others[0])?.id ?? null;
     },
     defaultProvider,

@@ -4,13 +4,13 @@ import { formatUsd } from '../contract/money.ts';
 import type { Account, Credential, Storage, UsageGroup } from '../storage/storage.ts';
 import { reachable } from './reachable.ts';
 
-export interface TokensView {
+interface TokensView {
   readonly input: number;
   readonly output: number;
   readonly total: number;
 }
 
-export interface UsagePart {
+interface UsagePart {
   readonly requests: number;
   readonly cost: number;
   readonly tokens: TokensView;
