@@ -1,4 +1,5 @@
 /** The admin routes over a socket, on a real store. */
+import { hash } from 'node:crypto';
 import { mkdtempSync, rmSync } from 'node:fs';
 import type { Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -11,13 +12,17 @@ import { loadSettings } from '../src/config.ts';
 import { GatewayError } from '../src/contract/errors.ts';
 import { noUsage } from '../src/contract/usage.ts';
 import { createAccounts } from '../src/core/accounts.ts';
+import { createCatalogue } from '../src/core/catalogue.ts';
+import { createFoundModels } from '../src/core/found.ts';
 import type { Gateway } from '../src/core/gateway.ts';
 import { createKeys } from '../src/core/keys.ts';
 import { createLedger, type Ledger } from '../src/core/ledger.ts';
+import { createModels } from '../src/core/models.ts';
 import { createStreams } from '../src/core/streams.ts';
 import { createTargets } from '../src/core/targets.ts';
 import { adminRoutes } from '../src/http/routes/admin.ts';
 import type { AppEnv } from '../src/http/route.ts';
+import type { Provider } from '../src/providers/provider.ts';
 import { openSqlite } from '../src/storage/sqlite.ts';
 import type { CallFacts, Storage } from '../src/storage/storage.ts';
 
@@ -35,25 +40,36 @@ beforeEach(async () => {
   directory = mkdtempSync(join(tmpdir(), 'indoxhub-admin-'));
   storage = await openSqlite(join(directory, 'indoxhub.db'));
   ledger = createLedger(storage);
-  const openai = {
+  const openai: Provider = {
     id: 'openai',
+    name: 'OpenAI',
     keyNames: ['OPENAI_API_KEY'],
     baseUrlNames: [],
     baseUrl: 'https://api.openai.com/v1',
+    auth: { header: 'authorization', prefix: 'Bearer ' },
+    proof: { sdk: null, covers: [] },
   };
+  const ollama: Provider = { ...openai, id: 'ollama', keyNames: [], keyless: true, loopback: true };
+  const vendors = new Map([openai, ollama].map((vendor) => [vendor.id, vendor]));
+  const found = createFoundModels();
+  found.set('ollama', ['llama3']);
   const env = { INDOXHUB_ADMIN_KEY: adminKey, OPENAI_API_KEY: canary };
   const { settings } = loadSettings({ vendors: [openai], env, cwd: directory });
-  gateway = {
+  // What the admin routes use of it.
+  const parts: Partial<Gateway> = {
     settings,
     version: '1.2.3',
     storage,
     ledger,
     accounts: createAccounts(storage, (operation) => ledger.run(operation)),
     keys: createKeys(storage),
+    models: createModels({ catalogue: createCatalogue([]), settings, vendors, found }),
     targets: createTargets(),
     streams: createStreams(),
+    adminKeyHashes: [hash('sha256', adminKey, 'buffer')],
     draining: false,
-  } as Gateway;
+  };
+  gateway = parts as Gateway;
   await gateway.accounts.ensureDefault();
   const app = new Hono<AppEnv>();
   app.onError((error, context) => {
@@ -396,8 +412,11 @@ describe('operations', () => {
         type: 'openai',
         base_url: null,
         has_key: true,
+        configured: true,
+        usable: true,
         targets: [{ model: 'gpt-4o', circuit: 'open' }],
       },
+      expect.objectContaining({ id: 'ollama', has_key: false, configured: false, usable: true, targets: [] }),
     ]);
     expect(JSON.stringify(body)).not.toContain('canary');
   });

@@ -124,22 +124,7 @@ function reportRoutes({ storage }: Gateway, serve: Mount): void {
 }
 
 function operationRoutes(gateway: Gateway, serve: Mount): void {
-  serve(endpoints.adminProviders, async () => {
-    const circuits = [...gateway.targets.states()];
-    return {
-      body: {
-        providers: gateway.settings.providers.map((provider) => ({
-          id: provider.id,
-          type: provider.vendor,
-          base_url: provider.baseUrl,
-          has_key: provider.apiKey !== null,
-          targets: circuits
-            .filter(([target]) => target.startsWith(`${provider.id}/`))
-            .map(([target, circuit]) => ({ model: target.slice(provider.id.length + 1), circuit })),
-        })),
-      },
-    };
-  });
+  serve(endpoints.adminProviders, async () => ({ body: { providers: providerViews(gateway) } }));
   serve(endpoints.adminHealth, async () => {
     const store = await storeState(gateway);
     const isHealthy = store === 'ok' && !gateway.draining;
@@ -155,6 +140,25 @@ function operationRoutes(gateway: Gateway, serve: Mount): void {
     };
   });
   serve(endpoints.verifyLedger, async () => ({ body: verifyView(await gateway.storage.verify()) }));
+}
+
+/** The configured providers and the servers found on this machine, with the circuits of what was called there. */
+function providerViews({ settings, models, targets }: Gateway): View[] {
+  const circuits = [...targets.states()];
+  const usable = models.roster.usable().map(({ provider }) => provider);
+  const configured = new Set(settings.providers.map(({ id }) => id));
+  const found = usable.filter(({ id }) => !configured.has(id));
+  return [...settings.providers, ...found].map((provider) => ({
+    id: provider.id,
+    type: provider.vendor,
+    base_url: provider.baseUrl,
+    has_key: provider.apiKey !== null,
+    configured: configured.has(provider.id),
+    usable: usable.some(({ id }) => id === provider.id),
+    targets: circuits
+      .filter(([target]) => target.startsWith(`${provider.id}/`))
+      .map(([target, circuit]) => ({ model: target.slice(provider.id.length + 1), circuit })),
+  }));
 }
 
 async function storeState({ storage }: Gateway): Promise<'ok' | 'unavailable'> {
