@@ -1,0 +1,14 @@
+/** Every vendor the gateway can call. */
+import { local } from './local/sandbox.ts';
+import { generic, openaiCompatible, ownServers } from './openai-compatible/vendors.ts';
+import type { Provider } from './provider.ts';
+
+/** In the order the documentation lists them; the one inside the process is last. */
+export const vendors: readonly Provider[] = [...openaiCompatible, generic, ...ownServers, local];
+
+const byId: ReadonlyMap<string, Provider> = new Map(vendors.map((vendor) => [vendor.id, vendor]));
+
+/** null for an id nobody has. */
+export function vendorById(id: string): Provider | null {
+  return byId.get(id) ?? null;
+}
