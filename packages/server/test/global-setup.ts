@@ -99,7 +99,10 @@ function ready(server: ChildProcess): Promise<void> {
       resolve();
     });
     server.once('error', reject);
-    server.once('exit', (code) => reject(new Error(`PostgreSQL ended with ${code}: ${output.slice(-500)}`)));
+    server.once('exit', (code) => {
+      clearTimeout(timer);
+      reject(new Error(`PostgreSQL ended with ${code}: ${output.slice(-500)}`));
+    });
   });
 }
 

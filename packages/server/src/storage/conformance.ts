@@ -157,6 +157,41 @@ export function ledgerConformance(create: () => Promise<Place>): void {
       expect(await storage.commit([])).toEqual([]);
     });
 
+    it('sees in a batch what the batch has done before', async () => {
+      const account = await newAccount(storage, usd(1));
+      const [a, b] = [admitOf(account, usd(0.1)), admitOf(account, usd(0.1))];
+      await storage.commit([a, b]);
+      const results = await storage.commit([
+        extendOf(a.id, usd(0.2)),
+        extendOf(a.id, usd(0.3)),
+        settleOf(a, usd(0.5)),
+        settleOf(b, usd(0.1)),
+        settleOf(b, usd(0.1)),
+        settleOf(a, usd(0.4)),
+        extendOf(a.id, 1n),
+      ]);
+      expect(results.map((result) => 'status' in result && result.status)).toEqual([
+        'extended',
+        'extended',
+        'settled',
+        'settled',
+        'already',
+        'already',
+        'missing',
+      ]);
+      expect(results[2]).toMatchObject({ chargedNano: usd(0.5), overNano: 0n });
+      expect(await balanceOf(storage, account)).toEqual({ left: usd(0.4), held: 0n });
+    });
+
+    it('does not open again what was settled', async () => {
+      const account = await newAccount(storage, usd(1));
+      const call = admitOf(account, usd(0.1));
+      await expect(storage.commit([call, settleOf(call, 0n), call])).rejects.toThrow('settled before');
+      await storage.commit([call, settleOf(call, 0n)]);
+      await expect(storage.commit([call])).rejects.toThrow('settled before');
+      expect(await balanceOf(storage, account)).toEqual({ left: usd(1), held: 0n });
+    });
+
     it('keeps amounts beyond 2^53 exact', async () => {
       const huge = 9_007_199_254_740_993n;
       const account = await newAccount(storage, huge * 3n);

@@ -123,6 +123,7 @@ function toJson(value: Json): string {
 /** What the operations name that the database locks before it runs them. */
 function namesOf(operations: readonly LedgerOperation[]): Json {
   const holds = new Set<string>();
+  const admits: string[] = [];
   const budgets = new Set<string>();
   const windows = new Map<string, string>();
   let sweeps = 0;
@@ -135,6 +136,7 @@ function namesOf(operations: readonly LedgerOperation[]): Json {
       budgets.add(operation.record.accountId);
     } else {
       holds.add(operation.id);
+      admits.push(operation.id);
       budgets.add(operation.accountId);
       for (const id of operation.budgets) budgets.add(id);
       for (const take of operation.limits) windows.set(take.id, whole(take.windowMs));
@@ -142,6 +144,7 @@ function namesOf(operations: readonly LedgerOperation[]): Json {
   }
   return {
     holds: [...holds],
+    admits,
     budgets: [...budgets],
     windows: Array.from(windows, ([id, window]) => ({ id, window })),
     sweeps: sweeps > 0 ? 'true' : 'false',

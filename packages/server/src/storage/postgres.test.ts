@@ -1,4 +1,5 @@
 /** What is PostgreSQL's own: several processes, migrations at once, a database that goes away and comes back. */
+import { Client } from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { freshDatabase, postgresUrl, runSql, type Database } from '../../test/storage/databases.ts';
 import { startLedgerProcess } from '../../test/storage/processes.ts';
@@ -9,12 +10,14 @@ import {
   balanceOf,
   newAccount,
   newId,
+  pause,
   problems,
   run,
   settleOf,
   usd,
 } from './conformance-fixtures.ts';
 import { openStorage } from './open.ts';
+import { encodeOperations } from './postgres-codec.ts';
 import { openPostgres } from './postgres.ts';
 import { StorageUnavailable, type Storage } from './storage.ts';
 
@@ -78,7 +81,7 @@ describe.skipIf(postgresUrl === null)('PostgreSQL', () => {
       await dying.kill();
       const alive = await run(storage, { op: 'sweep', owner: 'me', deadAfterMs: 60_000 });
       expect(alive.swept).toEqual([]);
-      await new Promise((resolve) => setTimeout(resolve, 5));
+      await pause(5);
       const { swept } = await run(storage, { op: 'sweep', owner: 'me', deadAfterMs: 0 });
       expect(swept).toHaveLength(20);
       expect(await balanceOf(storage, account)).toEqual({ left: usd(1), held: 0n });
@@ -132,6 +135,30 @@ describe.skipIf(postgresUrl === null)('PostgreSQL', () => {
         await runSql(`UPDATE indoxhub.schema_migration SET checksum = 'x'`, url);
         await expect(open(url)).rejects.toThrow('not the one of this release');
       }));
+  });
+
+  it('waits with the roll-up for a batch that is still being committed', async () => {
+    const [slow, quick] = [await newAccount(storage, null), await newAccount(storage, null)];
+    const [late, other] = [admitOf(slow, 0n), admitOf(quick, 0n)];
+    await storage.commit([late, other]);
+    const client = new Client({ connectionString: database.url });
+    client.on('error', () => {});
+    await client.connect();
+    await client.query('BEGIN');
+    await client.query(
+      'SELECT indoxhub.ledger_commit($1::jsonb, $2::jsonb)',
+      encodeOperations([settleOf(late, 5n)]),
+    );
+    await storage.commit([settleOf(other, 7n)]);
+    await pause(5);
+    const rolling = storage.rollUp(0);
+    await pause(200);
+    await client.query('COMMIT');
+    await client.end();
+    await rolling;
+    const days = { fromDay: '2000-01-01', toDay: '2999-01-01' };
+    expect(await storage.usage({ accountId: slow, ...days })).toMatchObject([{ requests: 1 }]);
+    expect(await storage.usage({ accountId: quick, ...days })).toMatchObject([{ requests: 1 }]);
   });
 
   it('keeps usage in partitions by month, made ahead', async () => {
@@ -218,7 +245,7 @@ describe.skipIf(postgresUrl === null)('PostgreSQL', () => {
         `BEGIN; SELECT 1 FROM indoxhub.budget WHERE id = '${account}' FOR UPDATE; SELECT pg_sleep(2); COMMIT`,
         database.url,
       );
-      await new Promise((resolve) => setTimeout(resolve, 300));
+      await pause(300);
       await expect(behind.commit([admitOf(account, 1n)])).rejects.toBeInstanceOf(StorageUnavailable);
       const other = await newAccount(storage, usd(1));
       expect(await run(behind, admitOf(other, 1n))).toMatchObject({ status: 'admitted' });

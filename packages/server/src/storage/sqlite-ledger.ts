@@ -95,6 +95,9 @@ export class SqliteLedger {
   private admit(operation: AdmitOperation): AdmitResult {
     const open = this.state.holdOf(operation.id);
     if (open !== null) return { status: 'admitted', heldNano: open.amount, limits: [] };
+    if (this.statements.settled.get(operation.id) !== undefined) {
+      throw new Error(`call ${operation.id} was settled before`);
+    }
     const before = this.earlier(operation);
     if (before !== null) return before;
 

@@ -54,6 +54,7 @@ export function prepareLedger(database: DatabaseSync) {
       `SELECT 1 AS found FROM ledger_entry WHERE txn = ? AND kind = ? AND book = ? AND kind <> 'charge'`,
     ),
     usage: prepare(`INSERT INTO usage (${columns}) VALUES (${marks})`),
+    settled: prepare('SELECT 1 AS found FROM usage WHERE id = ?'),
     usageById: prepare('SELECT * FROM usage WHERE id = ?'),
     setting: prepare('SELECT value FROM setting WHERE name = ?'),
     addDaily: prepare(

@@ -43,7 +43,10 @@ export interface CallFacts {
   readonly byok: boolean;
 }
 
-/** Opens a call: limits, budgets, idempotency and the hold, all or nothing. Idempotent by `id`. */
+/**
+ * Opens a call: limits, budgets, idempotency and the hold, all or nothing. Idempotent by `id` while the call is open; an
+ * error once it was settled.
+ */
 export interface AdmitOperation {
   readonly op: 'admit';
   readonly id: string;

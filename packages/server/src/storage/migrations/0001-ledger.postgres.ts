@@ -7,51 +7,7 @@
  * deadlock; every hold is changed only under the lock of its account's budget. What is locked is kept in arrays, changed
  * there operation by operation, and written back once at the end; so are new holds, charges and usage rows.
  */
-
-/** Milliseconds until `cost` of `max` fits into a sliding window, 0 when it fits now. */
-const waitMs = `CREATE FUNCTION indoxhub.wait_ms(now_ms int8, len int8, start int8, previous int8, current int8, max int8, cost int8)
-RETURNS int8 LANGUAGE plpgsql IMMUTABLE AS $$
-DECLARE
-  room int8 := max - cost - current;
-  next float8 := 0;
-BEGIN
-  IF current + previous * (1 - (now_ms - start) / len::float8) + cost <= max THEN RETURN 0; END IF;
-  IF room >= 0 AND previous > 0 THEN
-    RETURN greatest(1, ceil(len * (1 - room / previous::float8) - (now_ms - start)));
-  END IF;
-  IF current > 0 THEN next := greatest(0, 1 - (max - cost) / current::float8); END IF;
-  RETURN greatest(1, ceil(len * (1 + next) - (now_ms - start)));
-END $$`;
-
-/** What the X-RateLimit headers say of a window. */
-const limitState = `CREATE FUNCTION indoxhub.limit_state(id text, now_ms int8, len int8, start int8, previous int8, current int8, max int8)
-RETURNS jsonb LANGUAGE sql IMMUTABLE RETURN jsonb_build_object(
-  'id', id, 'max', max,
-  'remaining', greatest(0, floor(max - (current + previous * (1 - (now_ms - start) / len::float8)))),
-  'reset', CASE WHEN current > 0 THEN start + 2 * len WHEN previous > 0 THEN start + len ELSE now_ms END)`;
-
-/** Adds a row behind the watermark to the roll-up, or takes it out again (sign -1). */
-const dailyAdd = `CREATE FUNCTION indoxhub.usage_daily_add(u indoxhub.usage, sign int8) RETURNS void LANGUAGE sql AS $$
-  INSERT INTO indoxhub.usage_daily AS d (day, account_id, endpoint, provider, model, requests, errors, input_tokens, output_tokens, cost_nano, latency_ms)
-  SELECT indoxhub.period_key('day', u.settled_at), u.account_id, u.endpoint, u.provider, u.model, sign,
-    CASE WHEN u.ending IN ('upstream_error', 'timeout', 'rejected', 'unknown') THEN sign ELSE 0 END,
-    sign * (u.input + u.cache_read + u.cache_write + u.cache_write_long + u.audio_input),
-    sign * (u.output + u.reasoning + u.audio_output + u.image_output), sign * u.charged_nano, sign * u.latency_ms
-  WHERE u.settled_at <= (SELECT value::int8 FROM indoxhub.setting WHERE name = 'usage_watermark')
-  ON CONFLICT (day, account_id, endpoint, provider, model) DO UPDATE SET
-    requests = d.requests + excluded.requests, errors = d.errors + excluded.errors,
-    input_tokens = d.input_tokens + excluded.input_tokens, output_tokens = d.output_tokens + excluded.output_tokens,
-    cost_nano = d.cost_nano + excluded.cost_nano, latency_ms = d.latency_ms + excluded.latency_ms
-$$`;
-
-/** Money moves between an account's book and the world's. */
-const book = `CREATE FUNCTION indoxhub.book(txn text, kind text, account text, amount int8, at_ms int8, note text) RETURNS void LANGUAGE plpgsql AS $$
-BEGIN
-  IF amount <> 0 THEN
-    INSERT INTO indoxhub.ledger_entry (txn, book, kind, amount_nano, created_at, note)
-    VALUES (txn, 'account:' || account, kind, amount, at_ms, note), (txn, 'world', kind, -amount, at_ms, note);
-  END IF;
-END $$`;
+import { ledgerHelpers } from './0001-ledger-helpers.postgres.ts';
 
 const declarations = `
 DECLARE
@@ -61,7 +17,7 @@ DECLARE
   results jsonb[] := '{}'; hold_ids text[]; dead_ids text[]; swept text[]; budget_ids text[];
   b_id text[]; b_capped int8[]; b_period text[]; b_key text[]; b_granted int8[]; b_spent int8[]; b_held int8[];
   w_id text[]; w_len int8[]; w_start int8[]; w_previous int8[]; w_current int8[]; start int8; actual int8;
-  k int; known text[]; holds indoxhub.hold[]; changed text[] := '{}'; new_ids text[] := '{}'; new_holds indoxhub.hold[] := '{}'; closed text[] := '{}'; closed_account text[] := '{}';
+  k int; known text[]; done text[]; holds indoxhub.hold[]; changed text[] := '{}'; new_ids text[] := '{}'; new_holds indoxhub.hold[] := '{}'; closed text[] := '{}'; closed_account text[] := '{}';
   closed_charge int8[] := '{}'; new_usage jsonb[] := '{}';`;
 
 const lock = `
@@ -105,6 +61,10 @@ const lock = `
   ) w;
 
   SELECT coalesce(array_agg(q.id), '{}'), array_agg(q) INTO known, holds FROM indoxhub.hold q WHERE q.id = ANY (hold_ids);
+
+  -- Ids are not used twice; only an admission repeated at once could be.
+  done := ARRAY (SELECT q.id FROM indoxhub.usage q WHERE q.settled_at > indoxhub.now_ms() - 3600000
+    AND q.id = ANY (ARRAY (SELECT jsonb_array_elements_text(names->'admits'))));
 
   -- Read once everything is locked: an account's operations never go back in time, whichever replica runs them.
   now_ms := indoxhub.now_ms();
@@ -167,6 +127,9 @@ const admit = `
           result := jsonb_build_object('status', 'admitted', 'held', h.amount_nano::text, 'limits', '[]'::jsonb);
           EXIT admit;
         END IF;
+      END IF;
+      IF op->>'id' = ANY (done) OR op->>'id' = ANY (changed) OR op->>'id' = ANY (closed) THEN
+        RAISE EXCEPTION 'call % was settled before', op->>'id';
       END IF;
       IF op ? 'key' THEN
         SELECT * INTO i_row FROM indoxhub.idempotency q
@@ -375,10 +338,7 @@ const writeBack = `${flush}
   WHERE w.id = n.id AND (w.window_start, w.previous, w.current) IS DISTINCT FROM (n.start, n.previous, n.current);`;
 
 export const ledgerPostgres: readonly string[] = [
-  waitMs,
-  limitState,
-  dailyAdd,
-  book,
+  ...ledgerHelpers,
   `CREATE FUNCTION indoxhub.ledger_commit(ops jsonb, names jsonb) RETURNS jsonb LANGUAGE plpgsql SET lock_timeout = '4s' AS $$
   #variable_conflict use_column
 ${declarations}
