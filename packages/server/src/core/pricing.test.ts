@@ -200,14 +200,7 @@ describe('properties', () => {
           webSearches: use.webSearches,
         };
         expect(costOf(use, book) <= worstCase(bound, book)).toBe(true);
-        const text = {
-          ...use,
-          cacheWrite: 0,
-          cacheWriteLong: 0,
-          audioInput: 0,
-          audioOutput: 0,
-          imageOutput: 0,
-        };
+        const text = { ...use, cacheWrite: 0, cacheWriteLong: 0, audioInput: 0 };
         const narrow = worstCase({ ...bound, cacheWrites: false, media: false }, book);
         expect(costOf(text, book) <= narrow).toBe(true);
         expect(narrow <= worstCase(bound, book)).toBe(true);

@@ -52,7 +52,10 @@ export interface Bound {
   readonly webSearches?: number;
   /** false: the call writes nothing to the provider's cache, so no token costs more for it. Default true. */
   readonly cacheWrites?: boolean;
-  /** false: no token of the call is audio or a drawn image. Default true. */
+  /**
+   * false: the caller sends no audio. Default true. Speech and images that come out always count: whether a model makes
+   * them is its own choice.
+   */
   readonly media?: boolean;
 }
 
@@ -181,12 +184,9 @@ export function worstCase(bound: Bound, book: PriceBook): bigint {
   const reachable = book.tiers.filter((tier) => bound.inputTokens > tier.overInputTokens);
   const costs = [book.base, ...reachable.map((tier) => tier.rates)].map((rates) => {
     const input = [rates.input, rates.cacheRead];
-    const output = [rates.output, rates.reasoning];
+    const output = [rates.output, rates.reasoning, rates.audioOutput, rates.imageOutput];
     if (cacheWrites) input.push(rates.cacheWrite, rates.cacheWriteLong);
-    if (media) {
-      input.push(rates.audioInput);
-      output.push(rates.audioOutput, rates.imageOutput);
-    }
+    if (media) input.push(rates.audioInput);
     return (
       part(bound.inputTokens, largest(input)) +
       part(bound.outputTokens, largest(output)) +

@@ -15,7 +15,7 @@ export function userRoutes(app: App, gateway: Gateway): void {
   });
   mount(app, gateway, endpoints.me, async (context) => {
     context.header('cache-control', 'no-store');
-    return context.json(accountProfile(gateway.storage, context.get('credential')));
+    return context.json(await accountProfile(gateway.storage, context.get('credential')));
   });
   mount(app, gateway, endpoints.userHealth, (context) => context.json({ status: 'ok', router: 'user' }));
   const resemble = (): never => {
