@@ -103,6 +103,8 @@ export interface ReasoningSignature {
   /** `thinking` with its signature, or a whole `redacted` block. */
   readonly kind: 'signature' | 'redacted' | 'id';
   readonly data: string;
+  /** The whole reasoning this proof belongs to, where the vendor checks the pair. */
+  readonly text?: string;
 }
 
 export interface ToolCall {

@@ -23,14 +23,14 @@ export interface Endpoint {
   readonly streams?: boolean;
 }
 
-const row = (
+const row = <A extends Auth>(
   method: Endpoint['method'],
   path: string,
-  auth: Auth,
+  auth: A,
   tag: string,
   summary: string,
   more: Pick<Endpoint, 'input' | 'streams'> = {},
-): Endpoint => ({ method, path, auth, tag, summary, ...more });
+): Endpoint & { readonly auth: A } => ({ method, path, auth, tag, summary, ...more });
 
 export const endpoints = {
   apiKeyExchange: row(

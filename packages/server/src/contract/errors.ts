@@ -94,6 +94,8 @@ export interface ErrorOptions {
   readonly details?: Record<string, unknown> | undefined;
   /** Milliseconds after which a retry makes sense; becomes Retry-After. */
   readonly retryAfterMs?: number | undefined;
+  /** More response headers, such as the state of rate limits. */
+  readonly headers?: Readonly<Record<string, string>> | undefined;
   readonly cause?: unknown;
 }
 
@@ -103,6 +105,7 @@ export class GatewayError extends Error {
   readonly param: string | undefined;
   readonly details: Record<string, unknown> | undefined;
   readonly retryAfterMs: number | undefined;
+  readonly headers: Readonly<Record<string, string>> | undefined;
 
   constructor(code: ErrorCode, message?: string, options: ErrorOptions = {}) {
     super(message ?? errorTable[code].sentence, options.cause === undefined ? {} : { cause: options.cause });
@@ -111,6 +114,7 @@ export class GatewayError extends Error {
     this.param = options.param;
     this.details = options.details;
     this.retryAfterMs = options.retryAfterMs;
+    this.headers = options.headers;
   }
 
   get status(): number {

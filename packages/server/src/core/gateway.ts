@@ -27,6 +27,8 @@ export interface Gateway {
   readonly transport: Transport;
   readonly streams: Streams;
   readonly metrics: Metrics;
+  /** SHA-256 digests of what opens admin routes: the admin key, and this run's own token for the command line. */
+  readonly adminKeyHashes: readonly Buffer[];
   /** Names this process in holds. */
   readonly owner: string;
   /** Set once SIGTERM came: new calls are refused, /readyz says so. */

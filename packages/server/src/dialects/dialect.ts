@@ -14,6 +14,8 @@ export interface StreamEncoder {
    * `reason`), usage and cost.
    */
   finish(facts: SettledFacts, reason: FinishReason): string;
+  /** After a relayed stream that ended well: what the gateway adds before the terminal. */
+  relayedEnd(facts: SettledFacts): string;
   /** The stream broke: a typed error and nothing that looks like a clean end. */
   failure(failure: StreamFailure, facts: CallIdentity): string;
 }

@@ -36,6 +36,15 @@ export function mount(app: App, gateway: Gateway, endpoint: Endpoint, handler: H
   if (!/[/*]$|\{/.test(endpoint.path)) app.on(endpoint.method, `${endpoint.path}/`, guarded);
 }
 
+/**
+ * Serves an `auth: 'key'` endpoint that writes to the raw outgoing message and authorises by itself, before it reads
+ * the body: no middleware may touch its response.
+ */
+export function mountRaw(app: App, endpoint: Endpoint & { readonly auth: 'key' }, handler: Handler): void {
+  app.on(endpoint.method, endpoint.path, handler);
+  app.on(endpoint.method, `${endpoint.path}/`, handler);
+}
+
 /** The query as the schema reads it; a 400 naming the parameter otherwise. */
 export function readQuery<T>(context: AppContext, schema: ZodType<T>): T {
   const parsed = schema.safeParse(context.req.query());

@@ -134,6 +134,10 @@ class NativeEncoder implements StreamEncoder {
     return frames + done;
   }
 
+  relayedEnd(): string {
+    return '';
+  }
+
   /** `error` is a string that begins with the status, which is what clients look for. No [DONE] follows. */
   failure(failure: { code: string; status: number; message: string }): string {
     return frame({

@@ -123,6 +123,10 @@ class OpenaiEncoder implements StreamEncoder {
     return frames + done;
   }
 
+  relayedEnd(facts: SettledFacts): string {
+    return this.showUsage ? this.chunk([], { usage: openaiUsage(facts) }) : '';
+  }
+
   failure(failure: { code: keyof typeof errorTable; message: string }): string {
     const { code, message } = failure;
     return `data: ${openaiErrorJson({ code, message, type: errorTable[code].type })}\n\n`;

@@ -1,0 +1,71 @@
+/** What the stages of a call hand to one another. */
+import type { CallIdentity } from '../contract/answer.ts';
+import type { ChatRequest } from '../contract/chat.ts';
+import type { ChatDialect } from '../dialects/dialect.ts';
+import type { Credential } from '../storage/storage.ts';
+import type { InputSize } from './count.ts';
+import type { Resolved } from './models.ts';
+
+/** The caller's connection, as core sees it. */
+export interface Client {
+  /** The connection is closed and not every byte of an answer went out. */
+  readonly gone: boolean;
+  onGone(callback: () => void): void;
+  /** Sends status and headers of a stream. */
+  open(headers: Readonly<Record<string, string>>): void;
+  readonly opened: boolean;
+  /** False when the reader is slow: wait for `onDrain`. */
+  write(bytes: string | Buffer): boolean;
+  onDrain(callback: () => void): void;
+  end(bytes: string): void;
+}
+
+/** A call as it came in, authorised. */
+export interface IncomingCall {
+  readonly requestId: string;
+  readonly kind: 'chat' | 'completion';
+  /** The path, as metrics and idempotency know it. */
+  readonly route: string;
+  readonly dialect: ChatDialect;
+  readonly body: Buffer;
+  readonly credential: Credential;
+  readonly idempotencyKey: string | null;
+  /** From the header; the body's own wins. */
+  readonly maxCostNano: bigint | null;
+  readonly client: Client;
+  readonly startedAtMs: number;
+}
+
+/** A whole answer, ready to be sent. */
+export interface Reply {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: string | Buffer;
+}
+
+/** Money and bounds a call was admitted with. */
+export interface Admission {
+  readonly heldNano: bigint;
+  /** The most the call can cost; null when nothing bounds it or the price is unknown. */
+  readonly worstNano: bigint | null;
+  /** Output bound to send upstream, per choice; null leaves it to the vendor. */
+  readonly maxTokens: number | null;
+  /** The bound was lowered to what the budget can pay. */
+  readonly lowered: boolean;
+  /** The hold is less than the worst case and grows as the stream delivers. */
+  readonly extendable: boolean;
+  /** The call may never cost more than this (`max_cost`), or null. */
+  readonly ceilingNano: bigint | null;
+  /** Rate limit headers. */
+  readonly headers: Readonly<Record<string, string>>;
+}
+
+/** Everything decided about a call before the first attempt. */
+export interface Plan {
+  readonly call: IncomingCall;
+  readonly request: ChatRequest;
+  readonly resolved: Resolved;
+  readonly identity: CallIdentity;
+  readonly input: InputSize;
+  readonly admission: Admission;
+}

@@ -1,0 +1,138 @@
+/** Stages 6 and 7, settle and report: the one place where a call's record is made, charged, counted and logged. */
+import type { SettledFacts } from '../contract/answer.ts';
+import { GatewayError, type ErrorCode } from '../contract/errors.ts';
+import { noUsage, type TokenUsage, type UsageSource } from '../contract/usage.ts';
+import type { Ending, StoredResponse, UsageRecord } from '../storage/storage.ts';
+import type { Plan } from './call-types.ts';
+import type { Gateway } from './gateway.ts';
+import { breakdown, costOf } from './pricing.ts';
+
+/** How a call went, as far as its record needs to know. */
+export interface CallEnd {
+  readonly ending: Ending;
+  readonly httpStatus: number;
+  readonly errorCode: ErrorCode | null;
+  readonly finishReason: string | null;
+  readonly usage: TokenUsage;
+  readonly source: UsageSource;
+  readonly firstByteMs: number | null;
+  /** Time spent waiting for the provider. */
+  readonly upstreamMs: number;
+  readonly attempts: number;
+}
+
+export interface Priced {
+  readonly facts: SettledFacts;
+  readonly record: UsageRecord;
+}
+
+/** Nothing was delivered and nothing is owed. */
+export function unbilled(error: GatewayError, ending: Ending, attempts: number, upstreamMs: number): CallEnd {
+  return {
+    ending,
+    httpStatus: error.status,
+    errorCode: error.code,
+    finishReason: null,
+    usage: noUsage,
+    source: 'none',
+    firstByteMs: null,
+    upstreamMs,
+    attempts,
+  };
+}
+
+/** Which ending an error is. */
+export function endingOf(error: GatewayError): Ending {
+  if (error.code === 'upstream_timeout') return 'timeout';
+  if (error.code === 'shutting_down') return 'server_shutdown';
+  return error.code.startsWith('upstream_') && error.status >= 402 ? 'upstream_error' : 'rejected';
+}
+
+export function priceCall(plan: Plan, end: CallEnd, raw: unknown): Priced {
+  const { identity, resolved, request, call } = plan;
+  const book = resolved.prices;
+  const byok = request.byokKey !== null;
+  const nothing = end.source === 'none';
+  const listNano = nothing ? 0n : book === null ? null : costOf(end.usage, book);
+  const costNano = byok || nothing ? 0n : listNano;
+  const durationMs = Math.max(0, Date.now() - identity.startedAtMs);
+  return {
+    facts: {
+      ...identity,
+      durationMs,
+      usage: end.usage,
+      source: end.source,
+      costNano,
+      breakdown: book === null || byok || nothing ? null : breakdown(end.usage, book),
+      raw,
+    },
+    record: {
+      id: identity.requestId,
+      accountId: call.credential.account.id,
+      keyId: call.credential.key.id,
+      endpoint: call.kind,
+      provider: identity.provider,
+      model: identity.model,
+      requestedModel: request.model ?? '',
+      stream: request.stream,
+      byok,
+      startedAtMs: identity.startedAtMs,
+      ending: end.ending,
+      httpStatus: end.httpStatus,
+      errorCode: end.errorCode,
+      finishReason: end.finishReason,
+      usage: end.usage,
+      source: end.source,
+      costNano,
+      listNano,
+      priceVersion: book?.version ?? null,
+      latencyMs: durationMs,
+      firstByteMs: end.firstByteMs,
+      attempts: end.attempts,
+      sessionId: request.sessionId,
+    },
+  };
+}
+
+/** Durable when it resolves. Throws `ledger_unavailable`. */
+export async function settle(gateway: Gateway, priced: Priced, response: StoredResponse | null): Promise<void> {
+  await gateway.ledger.run({ op: 'settle', record: priced.record, response });
+}
+
+export function report(gateway: Gateway, plan: Plan, end: CallEnd, priced: Priced): void {
+  const { record } = priced;
+  gateway.metrics.call({
+    route: plan.call.route,
+    provider: record.provider,
+    model: `${record.provider}/${record.model}`,
+    status: record.httpStatus,
+    stream: record.stream,
+    durationMs: record.latencyMs,
+    firstByteMs: record.firstByteMs,
+    upstreamMs: end.upstreamMs,
+    usage: record.usage,
+    costNano: record.costNano,
+  });
+  if (!gateway.log.isLevelEnabled('info')) return;
+  gateway.log.info(
+    {
+      request_id: record.id,
+      account: record.accountId,
+      key: record.keyId,
+      endpoint: record.endpoint,
+      provider: record.provider,
+      model: record.model,
+      stream: record.stream,
+      status: record.httpStatus,
+      ending: record.ending,
+      error: record.errorCode,
+      input_tokens: record.usage.input,
+      output_tokens: record.usage.output,
+      cost_nano: record.costNano === null ? null : String(record.costNano),
+      ms: record.latencyMs,
+      upstream_ms: Math.round(end.upstreamMs),
+      attempts: record.attempts,
+    },
+    'call',
+  );
+}

@@ -1,0 +1,38 @@
+/** Reads a request body from the socket, no more of it than allowed. */
+import type { IncomingMessage } from 'node:http';
+import { GatewayError } from '../contract/errors.ts';
+
+/** Throws body_too_large before the whole body was read, and unsupported_media_type for what is not JSON. */
+export function readBody(incoming: IncomingMessage, maxBytes: number): Promise<Buffer> {
+  const { headers } = incoming;
+  const type = headers['content-type'];
+  if (type !== undefined && !/^(application\/json|[^;]*\+json)\s*(;|$)/i.test(type)) {
+    return Promise.reject(new GatewayError('unsupported_media_type'));
+  }
+  if (type !== undefined && /charset\s*=/i.test(type) && !/charset\s*=\s*"?utf-?8/i.test(type)) {
+    return Promise.reject(new GatewayError('unsupported_media_type', 'Send the body as UTF-8.'));
+  }
+  const encoding = headers['content-encoding'];
+  if (encoding !== undefined && encoding !== 'identity') {
+    return Promise.reject(new GatewayError('unsupported_media_type', 'Compressed request bodies are not accepted.'));
+  }
+  const tooLarge = (): GatewayError => new GatewayError('body_too_large', `The request body is larger than ${maxBytes} bytes.`);
+  if (Number(headers['content-length'] ?? 0) > maxBytes) return Promise.reject(tooLarge());
+  return new Promise((resolve, reject) => {
+    const chunks: Buffer[] = [];
+    let size = 0;
+    incoming.on('data', (chunk: Buffer) => {
+      size += chunk.length;
+      if (size <= maxBytes) chunks.push(chunk);
+      else {
+        incoming.pause();
+        reject(tooLarge());
+      }
+    });
+    incoming.on('end', () => {
+      const first = chunks[0];
+      resolve(chunks.length === 1 && first !== undefined ? first : Buffer.concat(chunks, size));
+    });
+    incoming.on('error', () => reject(new GatewayError('bad_request', 'The request body was cut off.')));
+  });
+}

@@ -1,0 +1,59 @@
+/** The HTTP server round the application: what a hostile or broken peer may not do, and how long a slow one may take. */
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { getRequestListener } from '@hono/node-server';
+import { encodeNativeError } from '../dialects/native/errors.ts';
+import { GatewayError } from '../contract/errors.ts';
+import type { App } from './route.ts';
+
+/** Node's parser lets these pass: two Hosts, a Host that is none, an absolute target, a GET with a body. */
+function problemOf(incoming: IncomingMessage): string | null {
+  const { headers, method, rawHeaders, url } = incoming;
+  if (url === undefined || !url.startsWith('/')) return 'The request target must be a path.';
+  if (headers.host === undefined || /[/?#@\s\\]/.test(headers.host)) return 'The Host header is not valid.';
+  let hosts = 0;
+  let authorizations = 0;
+  for (let i = 0; i < rawHeaders.length; i += 2) {
+    const name = rawHeaders[i];
+    if (name === undefined) continue;
+    if (name.length === 4 && name.toLowerCase() === 'host') hosts++;
+    else if (name.length === 13 && name.toLowerCase() === 'authorization') authorizations++;
+  }
+  if (hosts > 1) return 'The Host header came more than once.';
+  if (authorizations > 1) return 'The Authorization header came more than once.';
+  const hasBody = headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0;
+  if ((method === 'GET' || method === 'HEAD') && hasBody) return `A ${method} request must have no body.`;
+  return null;
+}
+
+function refuse(outgoing: ServerResponse, message: string): void {
+  const body = encodeNativeError(new GatewayError('bad_request', message), '');
+  outgoing.writeHead(400, { 'content-type': 'application/json', connection: 'close' }).end(body);
+}
+
+/** Not yet listening. */
+export function createHttpServer(app: App): Server {
+  const listener = getRequestListener(app.fetch, { overrideGlobalObjects: false });
+  const server = createServer(
+    {
+      headersTimeout: 10_000,
+      requestTimeout: 60_000,
+      keepAliveTimeout: 65_000,
+      connectionsCheckingInterval: 2_000,
+      maxHeaderSize: 16_384,
+      noDelay: true,
+    },
+    (incoming, outgoing) => {
+      const problem = problemOf(incoming);
+      if (problem === null) void listener(incoming, outgoing);
+      else refuse(outgoing, problem);
+    },
+  );
+  server.on('clientError', (error: NodeJS.ErrnoException, socket) => {
+    if (!socket.writable || error.code === 'ECONNRESET') return void socket.destroy();
+    const status = error.code === 'HPE_HEADER_OVERFLOW' ? '431 Request Header Fields Too Large' : error.code === 'ERR_HTTP_REQUEST_TIMEOUT' ? '408 Request Timeout' : '400 Bad Request';
+    socket.end(`HTTP/1.1 ${status}\r\nconnection: close\r\ncontent-length: 0\r\n\r\n`);
+  });
+  // An upgrade is not offered; without a listener Node would leave such sockets open.
+  server.on('upgrade', (_, socket) => socket.end('HTTP/1.1 400 Bad Request\r\nconnection: close\r\ncontent-length: 0\r\n\r\n'));
+  return server;
+}
