@@ -352,15 +352,16 @@ describe('complaints about the file', () => {
 
 describe('watching', () => {
   it('hands over what reads well, keeps the old on error, and survives a replaced file', async () => {
-    const { settings } = loadFile('max_retries: 1\nport: 5000\n');
+    write('indoxhub.yaml', 'max_retries: 1\nport: 5000\n');
+    const { settings } = load({}, { 'log-level': 'debug' });
     const events: string[] = [];
     let wake = (): void => {};
     const next = (): Promise<void> => new Promise((resolve) => (wake = resolve));
     const watching = watchSettings(
-      { vendors, env: {}, cwd: directory },
+      { vendors },
       settings,
       (changed, warnings) => {
-        events.push([changed.maxRetries, changed.port, ...warnings].join(' '));
+        events.push([changed.maxRetries, changed.port, changed.logLevel, ...warnings].join(' '));
         wake();
       },
       (error) => {
@@ -386,10 +387,10 @@ describe('watching', () => {
       watching.close();
     }
     expect(events).toEqual([
-      '2 5000 indoxhub.yaml:2:1 (port): takes effect at the next start',
+      '2 5000 debug indoxhub.yaml:2:1 (port): takes effect at the next start',
       'indoxhub.yaml:1:1 (max_retries): must be a whole number from 0 to 10',
-      '3 5000',
-      '4 5000',
+      '3 5000 debug',
+      '4 5000 debug',
     ]);
   });
 });

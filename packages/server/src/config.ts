@@ -68,8 +68,12 @@ export function loadSettings(from: Sources): Loaded {
     defaults: withoutUndefined(file?.settings.defaults ?? {}),
     timeouts: { connectMs, firstByteMs, idleMs, totalMs },
   };
+  origins.set(settings, from);
   return { settings: freeze(settings), warnings: notes.warnings, sources };
 }
+
+/** What settings were made from, so that a changed file is read under the same flags and environment. */
+const origins = new WeakMap<Settings, Sources>();
 
 function findFile(cwd: string, flag: string | undefined, variable: string | undefined): string | null {
   const named = flag ?? variable;
@@ -121,7 +125,8 @@ export interface SettingsWatch {
 }
 
 /**
- * Watches the file that `current` came from (nothing to watch without one). A change that reads well is handed over as
+ * Watches the file that `current` came from (nothing to watch without one), under the flags and the environment that
+ * loadSettings was given for it unless `from` says others. A change that reads well is handed over as
  * a whole; one that does not leaves everything as it was and is reported. What is taken at start only stays as it is.
  */
 export function watchSettings(
@@ -131,10 +136,11 @@ export function watchSettings(
   onError: (error: SettingsError) => void,
 ): SettingsWatch {
   if (current.configPath === null) return { check() {}, close() {} };
+  const sources: Sources = { ...origins.get(current), ...from };
   return watchFile(current.configPath, () => {
     let loaded: Loaded;
     try {
-      loaded = loadSettings(from);
+      loaded = loadSettings(sources);
     } catch (error) {
       if (!(error instanceof SettingsError)) throw error;
       onError(error);

@@ -2,7 +2,7 @@
  * `<data dir>/gateway.json`, mode 0600: where the running gateway answers, and the token of this run that lets its own
  * command line in. The gateway writes it once it listens and removes it when it closes.
  */
-import { chmodSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
 
@@ -22,12 +22,21 @@ export function readAddress(dataDir: string): Address | null {
   }
 }
 
-/** Written aside and renamed, so that nobody reads half of it or more than its owner ever can. */
-export function writeAddress(dataDir: string, address: Address): void {
+/**
+ * Written aside and renamed, so that nobody reads half of it or more than its owner ever can. False where the directory
+ * cannot be written, as in a container without a disk: the commands then open the store, which is PostgreSQL there.
+ */
+export function writeAddress(dataDir: string, address: Address): boolean {
   const aside = `${fileOf(dataDir)}.${address.pid}`;
-  writeFileSync(aside, `${JSON.stringify(address)}\n`, { mode: 0o600 });
-  chmodSync(aside, 0o600);
-  renameSync(aside, fileOf(dataDir));
+  try {
+    mkdirSync(dataDir, { recursive: true, mode: 0o700 });
+    rmSync(aside, { force: true });
+    writeFileSync(aside, `${JSON.stringify(address)}\n`, { mode: 0o600, flag: 'wx' });
+    renameSync(aside, fileOf(dataDir));
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 /** Removes the file if it is still this process's own. */

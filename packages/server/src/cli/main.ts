@@ -75,9 +75,10 @@ function report(error: unknown): ExitCode {
   if (error instanceof GatewayError) {
     return fail(error.status === 400 ? 2 : error.status === 503 ? 3 : 1, error.message);
   }
-  const { code, message } = error as NodeJS.ErrnoException;
-  if (code === undefined) throw error;
-  return fail(1, message);
+  // A plain Error or a system's own is a sentence; a TypeError and the like is a bug and shows where it is.
+  if (error instanceof Error && (error.constructor === Error || 'code' in error))
+    return fail(1, error.message);
+  throw error;
 }
 
 function fail(exitCode: ExitCode, message: string): ExitCode {

@@ -49,7 +49,7 @@ afterEach(async () => {
 });
 
 const url = (): string => `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
-const announce = (more: Partial<{ url: string; token: string }> = {}): void =>
+const announce = (more: Partial<{ url: string; token: string }> = {}): boolean =>
   writeAddress(home.dataDir, { url: url(), pid: process.pid, token, ...more });
 
 describe('the address file', () => {
@@ -58,6 +58,13 @@ describe('the address file', () => {
     announce();
     expect(statSync(join(home.dataDir, 'gateway.json')).mode & 0o777).toBe(0o600);
     expect(readAddress(home.dataDir)).toEqual({ url: url(), pid: process.pid, token });
+  });
+
+  it('is not written where nothing can be, which stops nobody', () => {
+    writeFileSync(join(home.directory, 'a-file'), '');
+    const address = { url: url(), pid: process.pid, token };
+    expect(writeAddress(join(home.directory, 'a-file'), address)).toBe(false);
+    expect(writeAddress(join(home.directory, 'new', 'directory'), address)).toBe(true);
   });
 
   it('is removed by its writer only', () => {
