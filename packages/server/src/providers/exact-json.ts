@@ -1,5 +1,7 @@
 /** JSON that keeps what JavaScript numbers cannot hold: ids of 17 digits and more in tool arguments. */
+import { isUtf8 } from 'node:buffer';
 import type { JsonObject } from '../contract/chat.ts';
+import { GatewayError } from '../contract/errors.ts';
 
 export const isObject = (value: unknown): value is JsonObject =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
@@ -28,4 +30,28 @@ export function parseExact(text: string): unknown {
       ? json.rawJSON(context.source)
       : value,
   );
+}
+
+const malformed = (): GatewayError => new GatewayError('upstream_malformed');
+
+/** A JSON object that an upstream sent. Throws `upstream_malformed` for anything else. */
+export function parseUpstream(text: Buffer | string): JsonObject {
+  if (typeof text !== 'string' && !isUtf8(text)) throw malformed();
+  let value: unknown;
+  try {
+    value = parseExact(text.toString());
+  } catch {
+    throw malformed();
+  }
+  if (!isObject(value)) throw malformed();
+  return value;
+}
+
+/** The same for an error's body, which may be anything: null when it is no JSON. */
+export function tryParse(body: Buffer): unknown {
+  try {
+    return JSON.parse(body.toString('utf8')) as unknown;
+  } catch {
+    return null;
+  }
 }

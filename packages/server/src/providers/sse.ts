@@ -1,10 +1,11 @@
 /**
  * Server-sent events from bytes. Splits where the bytes split: in the middle of a line, of a CRLF or of a character.
- * Holds at most one unfinished event; longer than `maxEventBytes` is a malformed upstream.
+ * Holds at most one unfinished event; a longer one, or bytes that are no UTF-8, are a malformed upstream.
  */
+import { isUtf8 } from 'node:buffer';
 import { GatewayError } from '../contract/errors.ts';
 
-const maxEventBytes = 4 * 1024 * 1024;
+const mebibyte = 1024 * 1024;
 const lf = 10;
 
 export type SseHandler = (data: string, event: string) => void;
@@ -15,11 +16,27 @@ export interface SseParser {
   end(): void;
 }
 
-export function createSseParser(handle: SseHandler): SseParser {
-  let rest: Buffer | null = null;
+/** Throws `upstream_malformed` for events of more than `maxEventBytes` and for bytes that are no UTF-8. */
+export function createSseParser(handle: SseHandler, maxEventBytes = 4 * mebibyte): SseParser {
+  // Joined only when a line ends: an event of many megabytes comes in hundreds of pieces.
+  let rest: Buffer[] = [];
+  let restBytes = 0;
   let data: string | null = null;
   let event = '';
   let first = true;
+
+  const tooLong = (): GatewayError =>
+    new GatewayError(
+      'upstream_malformed',
+      `The provider sent an event of more than ${maxEventBytes / mebibyte} MiB.`,
+    );
+
+  const decode = (bytes: Buffer): string => {
+    if (!isUtf8(bytes)) {
+      throw new GatewayError('upstream_malformed', 'The provider sent bytes that are not UTF-8.');
+    }
+    return bytes.toString('utf8');
+  };
 
   const line = (text: string): void => {
     if (text === '') {
@@ -29,6 +46,7 @@ export function createSseParser(handle: SseHandler): SseParser {
     } else if (text.startsWith('data:')) {
       const value = text.charCodeAt(5) === 32 ? text.slice(6) : text.slice(5);
       data = data === null ? value : `${data}\n${value}`;
+      if (data.length > maxEventBytes) throw tooLong();
     } else if (text.startsWith('event:')) {
       event = text.charCodeAt(6) === 32 ? text.slice(7) : text.slice(6);
     } else if (text === 'data') {
@@ -50,24 +68,28 @@ export function createSseParser(handle: SseHandler): SseParser {
     }
   };
 
+  const take = (bytes: Buffer): Buffer => {
+    const whole = rest.length === 0 ? bytes : Buffer.concat([...rest, bytes]);
+    rest = [];
+    restBytes = 0;
+    return whole;
+  };
+
+  const keep = (bytes: Buffer): void => {
+    if (bytes.length === 0) return;
+    rest.push(Buffer.from(bytes));
+    restBytes += bytes.length;
+    if (restBytes > maxEventBytes) throw tooLong();
+  };
+
   return {
     push(chunk) {
       const last = chunk.lastIndexOf(lf);
-      if (last < 0) {
-        rest = rest === null ? Buffer.from(chunk) : Buffer.concat([rest, chunk]);
-        if (rest.length > maxEventBytes) {
-          throw new GatewayError('upstream_malformed', 'The provider sent an event of more than 4 MiB.');
-        }
-        return;
-      }
-      const whole = chunk.subarray(0, last + 1);
-      const bytes = rest === null ? whole : Buffer.concat([rest, whole]);
-      rest = last + 1 < chunk.length ? Buffer.from(chunk.subarray(last + 1)) : null;
-      lines(bytes.toString('utf8'));
+      if (last >= 0) lines(decode(take(chunk.subarray(0, last + 1))));
+      keep(chunk.subarray(last + 1));
     },
     end() {
-      if (rest !== null) lines(`${rest.toString('utf8')}\n`);
-      rest = null;
+      if (rest.length > 0) lines(`${decode(take(Buffer.alloc(0)))}\n`);
       line('');
     },
   };

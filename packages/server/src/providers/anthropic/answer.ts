@@ -8,7 +8,7 @@ import type {
 } from '../../contract/chat.ts';
 import { GatewayError } from '../../contract/errors.ts';
 import { count, type TokenUsage } from '../../contract/usage.ts';
-import { isObject, parseExact } from '../exact-json.ts';
+import { isObject, parseUpstream } from '../exact-json.ts';
 
 const finishReasons: Readonly<Record<string, FinishReason>> = {
   end_turn: 'stop',
@@ -103,13 +103,8 @@ const malformed = (): GatewayError => new GatewayError('upstream_malformed');
 
 /** Throws `upstream_malformed` when the body is no message. */
 export function decodeAnswer(body: Buffer): ChatAnswer {
-  let message: unknown;
-  try {
-    message = parseExact(body.toString('utf8'));
-  } catch {
-    throw malformed();
-  }
-  if (!isObject(message) || !Array.isArray(message['content'])) throw malformed();
+  const message = parseUpstream(body);
+  if (!Array.isArray(message['content'])) throw malformed();
   const content: Content = { text: '', reasoning: null, signatures: [], toolCalls: [] };
   for (const block of message['content'] as unknown[]) {
     if (!isObject(block)) throw malformed();

@@ -1,6 +1,6 @@
 /** Anthropic's `{"type": "error", "error": {"type", "message"}}`. */
 import type { JsonObject } from '../../contract/chat.ts';
-import { isObject } from '../exact-json.ts';
+import { isObject, tryParse } from '../exact-json.ts';
 import type { UpstreamFailure } from '../provider.ts';
 
 const statuses: Readonly<Record<string, number>> = {
@@ -44,12 +44,7 @@ export function errorWords(error: unknown): ErrorWords {
 }
 
 export function decodeError(status: number, body: Buffer): UpstreamFailure {
-  let parsed: unknown = null;
-  try {
-    parsed = JSON.parse(body.toString('utf8'));
-  } catch {
-    // A proxy's HTML: it says nothing that can be read.
-  }
+  const parsed = tryParse(body);
   const words = errorWords(isObject(parsed) ? parsed['error'] : null);
   return { status, ...words, param: status === 400 ? blamed(words.message) : null };
 }

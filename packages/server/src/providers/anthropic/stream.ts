@@ -2,7 +2,7 @@
 import type { ChatEvent, JsonObject } from '../../contract/chat.ts';
 import { GatewayError } from '../../contract/errors.ts';
 import { inputTokens } from '../../contract/usage.ts';
-import { isObject, parseExact } from '../exact-json.ts';
+import { isObject, parseUpstream } from '../exact-json.ts';
 import type { StreamDecoder } from '../provider.ts';
 import { createSseParser, type SseParser } from '../sse.ts';
 import { decodeUsage, finishReason, refusalText } from './answer.ts';
@@ -53,13 +53,7 @@ class MessageStream implements StreamDecoder {
   }
 
   private event(data: string): void {
-    let event: unknown;
-    try {
-      event = parseExact(data);
-    } catch {
-      throw new GatewayError('upstream_malformed');
-    }
-    if (!isObject(event)) throw new GatewayError('upstream_malformed');
+    const event = parseUpstream(data);
     switch (event['type']) {
       case 'message_start':
         return this.start(event['message']);

@@ -1,0 +1,37 @@
+/** Google's Gemini API. */
+import { completionFrom } from '../prompt-as-chat.ts';
+import type { ChatCodec, Provider } from '../provider.ts';
+import { decodeAnswer } from './answer.ts';
+import { decodeError } from './errors.ts';
+import { encodeRequest } from './request.ts';
+import { createStreamDecoder } from './stream.ts';
+
+const chat: ChatCodec = {
+  wire: 'google-generate',
+  inlineMedia: true,
+  encodeRequest,
+  decodeAnswer,
+  createStreamDecoder,
+  decodeError: (status, body) => decodeError(status, body),
+};
+
+export const google: Provider = {
+  id: 'google',
+  name: 'Google Gemini',
+  keyNames: ['GEMINI_API_KEY', 'GOOGLE_GENERATIVE_AI_API_KEY', 'GOOGLE_API_KEY'],
+  baseUrlNames: ['GEMINI_BASE_URL', 'GOOGLE_BASE_URL'],
+  // Without /v1beta, as the vendor's SDKs take their base URL.
+  baseUrl: 'https://generativelanguage.googleapis.com',
+  auth: { header: 'x-goog-api-key' },
+  chat,
+  completion: { ...completionFrom(chat, 'Google Gemini'), inlineMedia: true },
+  proof: {
+    sdk: '@google/genai 3.1.0',
+    covers: [
+      'request path, headers and body',
+      'contents, system instruction, media, function calls and results, thought signatures, thinking, JSON by schema',
+      'answers and streams: text, function calls, thoughts, images, blocked prompts, usage',
+      'errors by status and inside a stream',
+    ],
+  },
+};
