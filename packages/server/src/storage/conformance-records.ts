@@ -13,6 +13,7 @@ import {
   type Place,
 } from './conformance-fixtures.ts';
 import type { NewKey, Storage } from './storage.ts';
+import { usageColumns } from './usage-row.ts';
 
 export function recordsConformance(create: () => Promise<Place>): void {
   let place: Place;
@@ -292,6 +293,31 @@ export function recordsConformance(create: () => Promise<Place>): void {
       const groups = await storage.usage({ accountId: account, fromDay: '2000-01-01', toDay: '2999-01-01' });
       expect(groups.reduce((sum, group) => sum + group.requests, 0)).toBe(160);
       expect(groups.reduce((sum, group) => sum + group.costNano, 0n)).toBe(0n);
+    });
+
+    it('is rolled up piece by piece where there is much of it', async () => {
+      const account = await newAccount(storage, null);
+      const call = admitOf(account, 0n);
+      await storage.commit([call, settleOf(call, 0n, { model: 'many' })]);
+      await pause(3);
+      while ((await storage.rollUp(0)) > 0);
+      const columns = usageColumns.filter((column) => column !== 'id' && column !== 'settled_at').join(', ');
+      await storage.close();
+      await place.tamper(
+        `INSERT INTO usage (id, settled_at, ${columns})
+         WITH RECURSIVE c (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM c WHERE n < 20500)
+         SELECT id || '-' || n, settled_at + 60000 + n / 10, ${columns} FROM usage, c WHERE id = '${call.id}'`,
+      );
+      storage = await place.open();
+      const days = { accountId: account, fromDay: '2000-01-01', toDay: '2999-01-01' };
+      const total = async (): Promise<number> =>
+        (await storage.usage(days)).reduce((sum, group) => sum + group.requests, 0);
+      expect(await total()).toBe(20_501);
+      expect(await storage.rollUp(-120_000)).toBe(20_000);
+      expect(await total()).toBe(20_501);
+      expect(await storage.rollUp(-120_000)).toBeGreaterThan(400);
+      expect(await storage.rollUp(-120_000)).toBe(0);
+      expect(await total()).toBe(20_501);
     });
 
     it('is paged newest first, without losing rows of one millisecond', async () => {

@@ -252,6 +252,15 @@ export function ledgerConformance(create: () => Promise<Place>): void {
       expect(next).toMatchObject({ limits: [{ remaining: 8 }] });
     });
 
+    it('counts one limit for all, however many accounts run into it at once', async () => {
+      const limit = take({ max: 10 });
+      const accounts = await Promise.all(Array.from({ length: 30 }, () => newAccount(storage, null)));
+      const results = await Promise.all(
+        accounts.map((account) => run(storage, admitOf(account, 0n, { limits: [limit] }))),
+      );
+      expect(results.filter((result) => result.status === 'admitted')).toHaveLength(10);
+    });
+
     it('forgets a window in proportion, and wholly after two', async () => {
       const account = await newAccount(storage, null);
       const limit = take({ max: 4 });

@@ -239,6 +239,22 @@ describe.skipIf(postgresUrl === null)('PostgreSQL', () => {
       expect(await problems(behind)).toEqual([]);
     });
 
+    it('does not repeat a change whose COMMIT was not answered', async () => {
+      const id = newId();
+      const key = { id, name: 'k', hash: id, prefix: 'p', rpm: null, tpm: null, allowedModels: null };
+      await behind.createKey({
+        ...key,
+        accountId: await newAccount(behind, null),
+        expiresAtMs: null,
+        budget: null,
+      });
+      // BEGIN, two changes and COMMIT: the fourth answer is lost.
+      proxy.spare = 3;
+      proxy.mode = 'lose';
+      await expect(behind.revokeKey(id)).rejects.toThrow('outcome is unknown');
+      expect((await behind.findCredential({ keyId: id }))?.key.revokedAtMs).toBeGreaterThan(0);
+    });
+
     it('says so when a lock is not to be had in time', async () => {
       const account = await newAccount(storage, usd(1));
       const hold = runSql(

@@ -53,6 +53,8 @@ function decodeGroup(row: GroupRow): UsageGroup {
   };
 }
 
+/** Rows rolled up at once, about: neither a statement's time nor SQLite's one thread is taken for long. */
+const rollUpRows = 20_000;
 /** A rate window older than this is nobody's; windows are a day at most. */
 const windowLifeMs = 2 * 86_400_000;
 
@@ -111,15 +113,15 @@ async function rollUp(database: Kysely<Tables>, executor: Executor, lagMs: numbe
     .where('name', '=', watermarkSetting)
     .executeTakeFirst();
   const from = BigInt(row?.value ?? '0');
-  const to = await settledUntil(database, executor, lagMs);
-  if (to <= from) return 0;
-  const pending = await database
-    .selectFrom('usage')
-    .select(count.as('rows'))
-    .where('settled_at', '>', from)
-    .where('settled_at', '<=', to)
-    .executeTakeFirstOrThrow();
-  if (pending.rows === 0n) return 0;
+  const until = await settledUntil(database, executor, lagMs);
+  if (until <= from) return 0;
+  const pending = await sql<{ rows: bigint; last: bigint | null }>`
+    select cast(count(*) as bigint) as ${sql.ref('rows')}, max(settled_at) as last from (
+      select settled_at from ${tableOf(engine, 'usage')} where settled_at > ${from} and settled_at <= ${until}
+      order by settled_at limit ${sql.lit(rollUpRows)}) page`.execute(database);
+  const { rows = 0n, last = null } = pending.rows[0] ?? {};
+  if (last === null) return 0;
+  const to = rows < BigInt(rollUpRows) ? until : last;
   const moved = await executor.transaction([
     database
       .updateTable('setting')
@@ -129,7 +131,7 @@ async function rollUp(database: Kysely<Tables>, executor: Executor, lagMs: numbe
       .compile(),
     rollUpInto(engine, from, to).compile(database),
   ]);
-  return moved > 0n ? Number(pending.rows) : 0;
+  return moved > 0n ? Number(rows) : 0;
 }
 
 async function readUsage(

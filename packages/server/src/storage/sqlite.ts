@@ -45,9 +45,10 @@ class Channel {
       return Promise.reject(new StorageUnavailable(this.gone.message, { cause: this.gone }));
     const id = this.next++;
     return new Promise<WorkerResponse>((resolve, reject) => {
+      // Throws for what cannot be sent, and then nothing waits.
+      this.worker.postMessage({ ...request, id }, []);
       this.waiting.set(id, { resolve, reject });
       if (this.waiting.size === 1) this.worker.ref();
-      this.worker.postMessage({ ...request, id }, []);
     }).finally(() => {
       if (this.waiting.size === 0) this.worker.unref();
     });

@@ -349,7 +349,7 @@ export interface Storage {
 
   /** Marks an open stream of the account, by id or alias, to be stopped by its owner. False when there is none. */
   requestStop(accountId: string, idOrAlias: string): Promise<boolean>;
-  /** Says that this owner lives, and reads what it must know. */
+  /** Says that this owner lives (written once a second, so sweep with a `deadAfterMs` of many), and reads what it must know. */
   pulse(owner: string): Promise<Pulse>;
 
   readSetting(name: string): Promise<string | null>;
@@ -359,7 +359,10 @@ export interface Storage {
 
   usage(filter: UsageFilter): Promise<UsageGroup[]>;
   requests(filter: RequestFilter): Promise<StoredUsage[]>;
-  /** Moves the roll-up watermark; safe to call from many replicas. Answers the rows rolled up. */
+  /**
+   * Moves the roll-up watermark, by some 20,000 rows at most; safe to call from many replicas. Answers about how many
+   * rows were rolled up: while there are many, call again.
+   */
   rollUp(lagMs: number): Promise<number>;
   verify(): Promise<VerifyReport>;
   audit(entry: AuditEntry): Promise<void>;

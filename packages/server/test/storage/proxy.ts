@@ -5,6 +5,8 @@ export interface Proxy {
   readonly url: string;
   /** down: refuses and cuts. hung: accepts and says nothing more. lose: cuts at the server's next answer, once. */
   mode: 'up' | 'down' | 'hung' | 'lose';
+  /** Answers that `lose` lets through first. */
+  spare: number;
   /** Cuts every connection there is. */
   cut(): void;
   close(): Promise<void>;
@@ -29,8 +31,9 @@ export async function startProxy(target: string): Promise<Proxy> {
       if (proxy.mode !== 'hung') upstream.write(chunk);
     });
     upstream.on('data', (chunk) => {
-      if (proxy.mode === 'lose') {
+      if (proxy.mode === 'lose' && proxy.spare-- <= 0) {
         proxy.mode = 'up';
+        proxy.spare = 0;
         client.destroy();
       } else if (proxy.mode !== 'hung') client.write(chunk);
     });
@@ -47,6 +50,7 @@ export async function startProxy(target: string): Promise<Proxy> {
   const proxy: Proxy = {
     url: url.href,
     mode: 'up',
+    spare: 0,
     cut,
     async close() {
       cut();
