@@ -1,10 +1,20 @@
 /** Every vendor the gateway can call. */
+import { anthropic } from './anthropic/index.ts';
+import { google } from './google/index.ts';
 import { local } from './local/sandbox.ts';
 import { generic, openaiCompatible, ownServers } from './openai-compatible/vendors.ts';
 import type { Provider } from './provider.ts';
 
 /** In the order the documentation lists them; the one inside the process is last. */
-export const vendors: readonly Provider[] = [...openaiCompatible, generic, ...ownServers, local];
+export const vendors: readonly Provider[] = [
+  ...openaiCompatible.slice(0, 1),
+  anthropic,
+  google,
+  ...openaiCompatible.slice(1),
+  generic,
+  ...ownServers,
+  local,
+];
 
 const byId: ReadonlyMap<string, Provider> = new Map(vendors.map((vendor) => [vendor.id, vendor]));
 

@@ -8,7 +8,7 @@ const maxMessage = 1000;
 
 /** Vendors like to quote the key they refuse. */
 const keyLike =
-  /\b(?:Bearer\s+\S+|(?:sk|gsk|csk|xai|nvapi|hf|pplx|key|fw|tgp|indox|AIza|api[-_]?key)[-_:=][A-Za-z0-9_\-*.…]{6,}|AIza[\w-]{10,}|[A-Za-z0-9]{3,}\*{3,}[A-Za-z0-9*]*|[0-9a-f]{32,}(?:\.\w+)?)/gi;
+  /\b(?:Bearer\s+\S+|(?:sk|gsk|csk|xai|nvapi|hf|pplx|key|fw|tgp|indox|AIza|api[-_]?key)[-_:=](?:[A-Za-z0-9_\-*…]|\.(?=\w)){6,}|AIza[\w-]{10,}|[A-Za-z0-9]{2,}\*{3,}[A-Za-z0-9*]*|[0-9a-f]{32,}(?:\.\w+)?)/gi;
 
 /** One line, without keys, of bearable length. */
 export function cleanMessage(text: string): string | null {
@@ -40,12 +40,24 @@ function codeOf(...candidates: readonly unknown[]): string | null {
   return null;
 }
 
+/** Mistral's message may be an object, a list, or an object printed as text. */
+function nestedMessage(message: unknown): JsonObject | null {
+  if (typeof message !== 'string' || !message.startsWith('{')) {
+    return objectOf(message) ?? (Array.isArray(message) ? { detail: message } : null);
+  }
+  try {
+    return objectOf(JSON.parse(message));
+  } catch {
+    return null;
+  }
+}
+
 function failureFrom(status: number, source: JsonObject): UpstreamFailure {
-  const nested = objectOf(source['message']);
-  const detail = source['detail'] ?? nested?.['detail'];
+  const nested = nestedMessage(source['message']);
+  const detail = nested?.['detail'] ?? source['detail'];
   const listed = complaint(detail);
   const sentence =
-    textOf(source['message']) ??
+    (nested === null ? textOf(source['message']) : null) ??
     textOf(source['msg']) ??
     textOf(detail) ??
     listed.message ??
@@ -69,7 +81,8 @@ export function failureIn(body: JsonObject, status: number): UpstreamFailure | n
     const code = codeOf(body['code'], body['type']);
     return { status, code, message: cleanMessage(error), param: textOf(body['param']) };
   }
-  if (body['object'] === 'error' || body['type'] === 'error') return failureFrom(status, body);
+  if (body['object'] === 'error' || body['object'] === 'Error' || body['type'] === 'error')
+    return failureFrom(status, body);
   const minimax = body['base_resp'];
   if (isObject(minimax) && typeof minimax['status_code'] === 'number' && minimax['status_code'] !== 0) {
     const message = textOf(minimax['status_msg']);

@@ -19,14 +19,14 @@ export function findUsage(body: JsonObject): JsonObject | null {
   return isObject(choice) && isObject(choice['usage']) ? choice['usage'] : null;
 }
 
-/** null when it says nothing about tokens: absent usage is not zero usage. */
+/** null when it does not say both sides: absent usage is not zero usage. */
 export function decodeUsage(usage: JsonObject, quirks: Quirks): TokenUsage | null {
   const prompt = first(usage, 'prompt_tokens', 'input_tokens');
   const completion = first(usage, 'completion_tokens', 'output_tokens');
-  if (prompt === null && completion === null) return null;
+  if (prompt === null || completion === null) return null;
   return {
-    ...inputBuckets(usage, prompt ?? 0, quirks),
-    ...outputBuckets(usage, prompt ?? 0, completion ?? 0, quirks),
+    ...inputBuckets(usage, prompt, quirks),
+    ...outputBuckets(usage, prompt, completion, quirks),
   };
 }
 
