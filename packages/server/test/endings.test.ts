@@ -11,7 +11,14 @@ let gateway: TestGateway;
 beforeAll(async () => {
   upstream = await startUpstream(answering(500, '{}'));
   gateway = await startGateway({
-    env: { OPENAI_API_KEY: 'sk-test', OPENAI_BASE_URL: upstream.url, INDOXHUB_IDLE_TIMEOUT: '700ms', INDOXHUB_FIRST_BYTE_TIMEOUT: '700ms', INDOXHUB_MAX_RETRIES: '2', INDOXHUB_DRAIN_TIMEOUT: '300ms' },
+    env: {
+      OPENAI_API_KEY: 'sk-test',
+      OPENAI_BASE_URL: upstream.url,
+      INDOXHUB_IDLE_TIMEOUT: '700ms',
+      INDOXHUB_FIRST_BYTE_TIMEOUT: '700ms',
+      INDOXHUB_MAX_RETRIES: '2',
+      INDOXHUB_DRAIN_TIMEOUT: '300ms',
+    },
   });
 });
 afterEach(() => gateway.verify());
@@ -30,7 +37,10 @@ async function read(answer: Response): Promise<{ id: string; text: string }> {
 }
 
 /** Reads until the text holds `needle`. */
-async function readUntil(answer: Response, needle: string): Promise<{ reader: ReadableStreamDefaultReader<Uint8Array>; text: string }> {
+async function readUntil(
+  answer: Response,
+  needle: string,
+): Promise<{ reader: ReadableStreamDefaultReader<Uint8Array>; text: string }> {
   if (answer.body === null) throw new Error('no body');
   const reader = answer.body.getReader();
   const decoder = new TextDecoder();
@@ -55,15 +65,24 @@ async function rest(reader: ReadableStreamDefaultReader<Uint8Array>): Promise<st
 
 describe.each(paths)('%s', (shape, path) => {
   test('completed: provider usage billed, one [DONE], last', async () => {
-    upstream.script = streaming({ parts: ['Hel', 'lo'], usage: { prompt_tokens: 100, completion_tokens: 50 } });
+    upstream.script = streaming({
+      parts: ['Hel', 'lo'],
+      usage: { prompt_tokens: 100, completion_tokens: 50 },
+    });
     const { id, text } = await read(await gateway.post(path, { model, messages, stream: true }));
     const seen = frames(text);
     expect(seen.at(-1)?.data).toBe('[DONE]');
     expect(seen.filter(({ data }) => data === '[DONE]')).toHaveLength(1);
     const row = await gateway.row(id);
     // 100 × 0.15 + 50 × 0.60 US dollars per million
-    expect(row).toMatchObject({ ending: 'completed', http_status: 200, usage_source: 'provider', cost: '0.000045' });
-    if (shape === 'native') expect(seen.find(({ event }) => event === 'usage_final')?.data).toContain('"cost_usd":0.000045');
+    expect(row).toMatchObject({
+      ending: 'completed',
+      http_status: 200,
+      usage_source: 'provider',
+      cost: '0.000045',
+    });
+    if (shape === 'native')
+      expect(seen.find(({ event }) => event === 'usage_final')?.data).toContain('"cost_usd":0.000045');
   });
 
   test('stopped: socket closed within 500 ms, delivered billed, cancelled with usage', async () => {
@@ -84,7 +103,9 @@ describe.each(paths)('%s', (shape, path) => {
     const row = await gateway.row(id);
     expect(row).toMatchObject({ ending: 'stopped', usage_source: 'counted', finish_reason: 'cancelled' });
     expect(Number(row['cost'])).toBeGreaterThan(0);
-    expect(await (await gateway.post(`/api/v1/chat/stop-stream/${id}`, '')).json()).toEqual({ success: false });
+    expect(await (await gateway.post(`/api/v1/chat/stop-stream/${id}`, '')).json()).toEqual({
+      success: false,
+    });
   });
 
   test('client disconnected after the first byte: upstream closed, delivered billed', async () => {
@@ -109,7 +130,9 @@ describe.each(paths)('%s', (shape, path) => {
     abort.abort();
     await expect(pending).rejects.toThrow();
     await upstream.calls[before]?.closed;
-    await expect.poll(async () => (await gateway.requests('default'))[0]?.['ending']).toBe('client_cancelled');
+    await expect
+      .poll(async () => (await gateway.requests('default'))[0]?.['ending'])
+      .toBe('client_cancelled');
     expect((await gateway.requests('default'))[0]).toMatchObject({ usage_source: 'counted', attempts: 1 });
   });
 
@@ -129,27 +152,36 @@ describe.each(paths)('%s', (shape, path) => {
     let calls = 0;
     upstream.script = (call, response) => {
       calls++;
-      return calls === 1 ? streaming({ parts: [], then: 'reset' })(call, response) : streaming({ parts: ['ok'] })(call, response);
+      return calls === 1
+        ? streaming({ parts: [], then: 'reset' })(call, response)
+        : streaming({ parts: ['ok'] })(call, response);
     };
     const { text } = await read(await gateway.post(path, { model, messages, stream: true }));
     expect(text).toContain('ok');
     expect(calls).toBe(2);
   });
 
-  test.each(['reset', 'end', 'error'] as const)('upstream %s after the first byte: typed error, no [DONE], delivered billed', async (then) => {
-    upstream.script = streaming({ parts: ['some ', 'words'], every: 10, then });
-    const before = upstream.calls.length;
-    const { id, text } = await read(await gateway.post(path, { model, messages, stream: true }));
-    expect(text).toContain('words');
-    expect(text).not.toContain('[DONE]');
-    const last = JSON.parse(frames(text).at(-1)?.data ?? '{}');
-    if (shape === 'native') expect(last.error).toMatch(/^Status 502: /);
-    else expect(last.error).toMatchObject({ code: 'upstream_error', type: 'api_error' });
-    expect(upstream.calls.length).toBe(before + 1);
-    const row = await gateway.row(id);
-    expect(row).toMatchObject({ ending: 'upstream_error', usage_source: 'counted', error_code: 'upstream_error' });
-    expect(Number(row['cost'])).toBeGreaterThan(0);
-  });
+  test.each(['reset', 'end', 'error'] as const)(
+    'upstream %s after the first byte: typed error, no [DONE], delivered billed',
+    async (then) => {
+      upstream.script = streaming({ parts: ['some ', 'words'], every: 10, then });
+      const before = upstream.calls.length;
+      const { id, text } = await read(await gateway.post(path, { model, messages, stream: true }));
+      expect(text).toContain('words');
+      expect(text).not.toContain('[DONE]');
+      const last = JSON.parse(frames(text).at(-1)?.data ?? '{}');
+      if (shape === 'native') expect(last.error).toMatch(/^Status 502: /);
+      else expect(last.error).toMatchObject({ code: 'upstream_error', type: 'api_error' });
+      expect(upstream.calls.length).toBe(before + 1);
+      const row = await gateway.row(id);
+      expect(row).toMatchObject({
+        ending: 'upstream_error',
+        usage_source: 'counted',
+        error_code: 'upstream_error',
+      });
+      expect(Number(row['cost'])).toBeGreaterThan(0);
+    },
+  );
 
   test('idle timeout: cut, typed, delivered billed', async () => {
     upstream.script = streaming({ parts: ['some'], then: 'hang' });
@@ -171,8 +203,14 @@ describe.each(paths)('%s', (shape, path) => {
 
   test('budget reached: partial answer, finish_reason length, cap kept', async () => {
     const { id: account, apiKey } = await gateway.account('0.002');
-    upstream.script = streaming({ parts: Array.from({ length: 3000 }, () => 'many words of a long answer '), usage: null, every: 0 });
-    const { id, text } = await read(await gateway.post(path, { model, messages, stream: true, max_tokens: 16_000 }, apiKey));
+    upstream.script = streaming({
+      parts: Array.from({ length: 3000 }, () => 'many words of a long answer '),
+      usage: null,
+      every: 0,
+    });
+    const { id, text } = await read(
+      await gateway.post(path, { model, messages, stream: true, max_tokens: 16_000 }, apiKey),
+    );
     expect(text).toContain('"finish_reason":"length"');
     const row = await gateway.row(id);
     expect(row).toMatchObject({ ending: 'budget_reached', account_id: account });
@@ -180,8 +218,15 @@ describe.each(paths)('%s', (shape, path) => {
   });
 
   test('max_cost reached: partial answer, never more than it', async () => {
-    upstream.script = streaming({ parts: Array.from({ length: 3000 }, () => 'many words of a long answer '), usage: null });
-    const { id, text } = await read(await gateway.post(path, { model, messages, stream: true, max_tokens: 16_000 }, undefined, { 'x-indoxhub-max-cost': '0.001' }));
+    upstream.script = streaming({
+      parts: Array.from({ length: 3000 }, () => 'many words of a long answer '),
+      usage: null,
+    });
+    const { id, text } = await read(
+      await gateway.post(path, { model, messages, stream: true, max_tokens: 16_000 }, undefined, {
+        'x-indoxhub-max-cost': '0.001',
+      }),
+    );
     expect(text).toContain('"finish_reason":"length"');
     const row = await gateway.row(id);
     expect(row).toMatchObject({ ending: 'budget_reached' });
@@ -201,7 +246,13 @@ test('a slow reader pauses the upstream', async () => {
     more();
   };
   const abort = new AbortController();
-  const answer = await gateway.post('/v1/chat/completions', { model, messages, stream: true }, undefined, {}, abort.signal);
+  const answer = await gateway.post(
+    '/v1/chat/completions',
+    { model, messages, stream: true },
+    undefined,
+    {},
+    abort.signal,
+  );
   await new Promise((resolve) => setTimeout(resolve, 500));
   // 3,000 × 64 KiB would be 190 MiB; sockets and our buffer hold a few.
   expect(written).toBeLessThan(400);
@@ -210,7 +261,9 @@ test('a slow reader pauses the upstream', async () => {
 });
 
 test('server draining: a running stream ends typed and settled', async () => {
-  const other = await startGateway({ env: { OPENAI_API_KEY: 'sk-test', OPENAI_BASE_URL: upstream.url, INDOXHUB_DRAIN_TIMEOUT: '200ms' } });
+  const other = await startGateway({
+    env: { OPENAI_API_KEY: 'sk-test', OPENAI_BASE_URL: upstream.url, INDOXHUB_DRAIN_TIMEOUT: '200ms' },
+  });
   upstream.script = streaming({ parts: Array.from({ length: 500 }, () => 'word '), every: 20 });
   const answer = await other.post('/api/v1/chat/completions', { model, messages, stream: true });
   const { reader } = await readUntil(answer, 'word ');

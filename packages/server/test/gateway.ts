@@ -17,9 +17,19 @@ export interface TestGateway {
   /** Calls an admin route; throws when it does not answer 2xx. */
   admin(method: string, path: string, body?: object): Promise<Record<string, unknown>>;
   /** A capped account with a key: credits in US dollars, null = no cap. */
-  account(credits: string | null, key?: object, account?: object): Promise<{ id: string; apiKey: string; keyId: string }>;
+  account(
+    credits: string | null,
+    key?: object,
+    account?: object,
+  ): Promise<{ id: string; apiKey: string; keyId: string }>;
   /** POSTs JSON with the key; more headers win. */
-  post(path: string, body: unknown, apiKey?: string, headers?: Record<string, string>, signal?: AbortSignal): Promise<Response>;
+  post(
+    path: string,
+    body: unknown,
+    apiKey?: string,
+    headers?: Record<string, string>,
+    signal?: AbortSignal,
+  ): Promise<Response>;
   get(path: string, apiKey?: string): Promise<Response>;
   /** The newest usage rows, newest first. */
   requests(accountId?: string): Promise<Record<string, unknown>[]>;
@@ -81,8 +91,13 @@ export async function startGateway(options: GatewayOptions = {}): Promise<TestGa
     admin,
     requests,
     async account(credits, key = {}, account = {}) {
-      const made = (await admin('POST', '/accounts', { name: 'test', credits, ...account })) as { id: string };
-      const issued = (await admin('POST', '/keys', { account_id: made.id, name: 'test', ...key })) as { id: string; api_key: string };
+      const made = (await admin('POST', '/accounts', { name: 'test', credits, ...account })) as {
+        id: string;
+      };
+      const issued = (await admin('POST', '/keys', { account_id: made.id, name: 'test', ...key })) as {
+        id: string;
+        api_key: string;
+      };
       return { id: made.id, apiKey: issued.api_key, keyId: issued.id };
     },
     post: (path, body, key = apiKey, headers = {}, signal = undefined) =>
@@ -120,7 +135,8 @@ export function frames(text: string): { event: string; data: string }[] {
     .filter((block) => block.trim() !== '' && !block.startsWith(':'))
     .map((block) => {
       const lines = block.split('\n');
-      const find = (name: string): string => lines.find((line) => line.startsWith(`${name}: `))?.slice(name.length + 2) ?? '';
+      const find = (name: string): string =>
+        lines.find((line) => line.startsWith(`${name}: `))?.slice(name.length + 2) ?? '';
       return { event: find('event'), data: find('data') };
     });
 }

@@ -79,14 +79,26 @@ export interface Usage {
 }
 
 /** OpenAI's answer to a chat, with the usage told. */
-export function chatAnswer(text: string, usage: Usage | null = { prompt_tokens: 10, completion_tokens: 5 }): string {
+export function chatAnswer(
+  text: string,
+  usage: Usage | null = { prompt_tokens: 10, completion_tokens: 5 },
+): string {
   return JSON.stringify({
     id: 'chatcmpl-upstream',
     object: 'chat.completion',
     created: 1_760_000_000,
     model: 'gpt-4o-mini-2024-07-18',
-    choices: [{ index: 0, message: { role: 'assistant', content: text, refusal: null }, logprobs: null, finish_reason: 'stop' }],
-    ...(usage === null ? {} : { usage: { ...usage, total_tokens: usage.prompt_tokens + usage.completion_tokens } }),
+    choices: [
+      {
+        index: 0,
+        message: { role: 'assistant', content: text, refusal: null },
+        logprobs: null,
+        finish_reason: 'stop',
+      },
+    ],
+    ...(usage === null
+      ? {}
+      : { usage: { ...usage, total_tokens: usage.prompt_tokens + usage.completion_tokens } }),
   });
 }
 
@@ -110,7 +122,10 @@ export function finishEvent(reason = 'stop'): string {
 }
 
 export function usageEvent(usage: Usage): string {
-  return chunkOf({ choices: [], usage: { ...usage, total_tokens: usage.prompt_tokens + usage.completion_tokens } });
+  return chunkOf({
+    choices: [],
+    usage: { ...usage, total_tokens: usage.prompt_tokens + usage.completion_tokens },
+  });
 }
 
 export interface StreamPlan {
@@ -124,7 +139,12 @@ export interface StreamPlan {
 
 /** Answers every call with an OpenAI stream. */
 export function streaming(plan: StreamPlan): Script {
-  const { parts, usage = { prompt_tokens: 10, completion_tokens: parts.length }, every = 0, then = 'finish' } = plan;
+  const {
+    parts,
+    usage = { prompt_tokens: 10, completion_tokens: parts.length },
+    every = 0,
+    then = 'finish',
+  } = plan;
   return async (call, response) => {
     response.writeHead(200, { 'content-type': 'text/event-stream' });
     response.flushHeaders();
@@ -137,9 +157,13 @@ export function streaming(plan: StreamPlan): Script {
     // A moment, so that what was written is on its way before the socket is torn down.
     if (then === 'reset') return void sleep(20).then(() => response.destroy());
     if (then === 'end') return void response.end();
-    if (then === 'error') return void response.end(`data: {"error":{"message":"the model fell over","type":"server_error","code":null}}\n\n`);
+    if (then === 'error')
+      return void response.end(
+        `data: {"error":{"message":"the model fell over","type":"server_error","code":null}}\n\n`,
+      );
     response.write(finishEvent());
-    const asked = (call.body['stream_options'] as { include_usage?: boolean } | undefined)?.include_usage === true;
+    const asked =
+      (call.body['stream_options'] as { include_usage?: boolean } | undefined)?.include_usage === true;
     if (usage !== null && asked) response.write(usageEvent(usage));
     response.end('data: [DONE]\n\n');
   };

@@ -46,7 +46,14 @@ const least = (a: bigint, b: bigint): bigint => (a < b ? a : b);
 /** Cost at worst of this many output tokens a choice. */
 function worst(book: PriceBook, input: AdmitInput, outputTokens: number): bigint {
   const { request } = input;
-  return worstCase({ inputTokens: input.input.bound, outputTokens: outputTokens * request.choices, media: false }, book);
+  return worstCase(
+    {
+      inputTokens: input.input.bound,
+      outputTokens: outputTokens * request.choices,
+      media: input.input.audio,
+    },
+    book,
+  );
 }
 
 /** The most output tokens a choice that `nano` pays for beside the input, or null when not even one. */
@@ -69,28 +76,56 @@ function outputBound(input: AdmitInput): number {
 function boundsOf(input: AdmitInput): Bounds {
   const { request, resolved, call } = input;
   const { account, key } = call.credential;
-  const free = { holdNano: 0n, leastNano: 0n, worstNano: null, floorNano: 0n, hard: false, lowerable: false, extendable: false, ceilingNano: null };
+  const free = {
+    holdNano: 0n,
+    leastNano: 0n,
+    worstNano: null,
+    floorNano: 0n,
+    hard: false,
+    lowerable: false,
+    extendable: false,
+    ceilingNano: null,
+  };
   if (request.byokKey !== null) return free;
   const ceilingNano = request.maxCostNano ?? call.maxCostNano;
   const hardCap = (account.balance.capped && !account.soft) || key.budget?.capped === true;
   const capped = hardCap || account.balance.capped || ceilingNano !== null;
   const book = resolved.prices;
   if (book === null) {
-    if (capped) throw new GatewayError('price_unknown', `The price of '${resolved.id}' is unknown, so a capped account cannot use it.`, { param: 'model' });
+    if (capped)
+      throw new GatewayError(
+        'price_unknown',
+        `The price of '${resolved.id}' is unknown, so a capped account cannot use it.`,
+        { param: 'model' },
+      );
     return free;
   }
-  const floorNano = worstCase({ inputTokens: input.input.estimate, outputTokens: 0, cacheWrites: false, media: false }, book);
+  const floorNano = worstCase(
+    { inputTokens: input.input.estimate, outputTokens: 0, cacheWrites: false, media: input.input.audio },
+    book,
+  );
   if (!capped) return { ...free, floorNano };
 
   const bound = outputBound(input);
   const lowerable = request.maxTokens === null;
   let worstNano = worst(book, input, bound);
-  const leastNano = lowerable || request.stream ? worst(book, input, Math.min(bound, leastOutputTokens)) : worstNano;
+  // At the edge of a budget the likely input admits: what is charged never exceeds the hold, and the next call finds
+  // nothing left, so the error of one estimate is all that can be lost, and never the account's.
+  const leastOutput = lowerable || request.stream ? Math.min(bound, leastOutputTokens) : bound;
+  const leastNano =
+    floorNano + worst(book, { ...input, input: { bound: 0, estimate: 0, audio: false } }, leastOutput);
   if (ceilingNano !== null && worstNano > ceilingNano) {
     if (leastNano > ceilingNano) {
-      throw new GatewayError('max_cost_exceeded', `This call could cost ${formatUsd(worstNano)} US dollars, more than its max_cost of ${formatUsd(ceilingNano)}.`, {
-        details: { worst_case_usd: formatUsd(worstNano), affordable_max_tokens: affordable(book, input, ceilingNano, bound) },
-      });
+      throw new GatewayError(
+        'max_cost_exceeded',
+        `This call could cost ${formatUsd(worstNano)} US dollars, more than its max_cost of ${formatUsd(ceilingNano)}.`,
+        {
+          details: {
+            worst_case_usd: formatUsd(worstNano),
+            affordable_max_tokens: affordable(book, input, ceilingNano, bound),
+          },
+        },
+      );
     }
     worstNano = ceilingNano;
   }
@@ -101,7 +136,16 @@ function boundsOf(input: AdmitInput): Bounds {
   // Hidden reasoning costs money before anything is delivered, so its whole bound is held.
   const grows = request.stream && resolved.info?.reasoning !== true;
   const first = grows ? least(worstNano, worst(book, input, Math.min(bound, firstOutputTokens))) : worstNano;
-  return { holdNano: first, leastNano, worstNano, floorNano, hard: true, lowerable, extendable: request.stream, ceilingNano };
+  return {
+    holdNano: first,
+    leastNano,
+    worstNano,
+    floorNano,
+    hard: true,
+    lowerable,
+    extendable: request.stream,
+    ceilingNano,
+  };
 }
 
 function limitsOf(input: AdmitInput): LimitTake[] {
@@ -147,7 +191,11 @@ function limited(result: Extract<AdmitResult, { status: 'limited' }>): GatewayEr
   });
 }
 
-function refused(input: AdmitInput, bounds: Bounds, result: Extract<AdmitResult, { status: 'refused' }>): GatewayError {
+function refused(
+  input: AdmitInput,
+  bounds: Bounds,
+  result: Extract<AdmitResult, { status: 'refused' }>,
+): GatewayError {
   const isAccount = result.budgetId === input.call.credential.account.id;
   const book = input.resolved.prices;
   const tokens = book === null ? null : affordable(book, input, result.availableNano, outputBound(input));
@@ -164,12 +212,18 @@ function refused(input: AdmitInput, bounds: Bounds, result: Extract<AdmitResult,
 }
 
 /** Keeps asking while calls in flight hold the money that is missing: most of it comes back. */
-async function askLedger(gateway: Gateway, operation: AdmitOperation, client: IncomingCall['client']): Promise<AdmitResult> {
+async function askLedger(
+  gateway: Gateway,
+  operation: AdmitOperation,
+  client: IncomingCall['client'],
+): Promise<AdmitResult> {
   const deadline = Date.now() + gateway.settings.budgetWaitMs;
   for (let pause = 5; ; pause = Math.min(pause * 2, 100)) {
     const result = await gateway.ledger.run(operation);
     const mayComeBack =
-      result.status === 'refused' && result.heldNano > 0n && result.availableNano + result.heldNano >= operation.leastNano;
+      result.status === 'refused' &&
+      result.heldNano > 0n &&
+      result.availableNano + result.heldNano >= operation.leastNano;
     if (!mayComeBack || Date.now() + pause > deadline || client.gone || gateway.draining) return result;
     await sleep(pause * (0.5 + Math.random()));
   }
@@ -197,7 +251,10 @@ function operationOf(gateway: Gateway, input: AdmitInput, bounds: Bounds): Admit
     idempotency:
       call.idempotencyKey === null
         ? null
-        : { key: call.idempotencyKey, fingerprint: hash('sha256', Buffer.concat([Buffer.from(`${call.route}\n`), call.body])) },
+        : {
+            key: call.idempotencyKey,
+            fingerprint: hash('sha256', Buffer.concat([Buffer.from(`${call.route}\n`), call.body])),
+          },
     alias: request.stream ? request.streamAlias : null,
     facts: {
       endpoint: call.kind,

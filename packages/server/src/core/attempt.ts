@@ -4,7 +4,13 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { GatewayError } from '../contract/errors.ts';
-import type { CallTarget, ChatCodec, AuthScheme, UpstreamCall, UpstreamHandler } from '../providers/provider.ts';
+import type {
+  CallTarget,
+  ChatCodec,
+  AuthScheme,
+  UpstreamCall,
+  UpstreamHandler,
+} from '../providers/provider.ts';
 import type { Plan } from './call-types.ts';
 import { classify, classifyError, type Classified } from './failures.ts';
 import type { Gateway } from './gateway.ts';
@@ -25,7 +31,9 @@ export interface Prepared {
 }
 
 /** What an attempt came to: it ran, or it failed and `classified` says what now. */
-export type Outcome<T> = { readonly ok: true; readonly value: T } | { readonly ok: false; readonly classified: Classified };
+export type Outcome<T> =
+  | { readonly ok: true; readonly value: T }
+  | { readonly ok: false; readonly classified: Classified };
 
 export interface Tried<T> {
   readonly value: T;
@@ -58,15 +66,29 @@ export function prepare(gateway: Gateway, plan: Plan, target: Target): Prepared 
   const { request } = plan;
   const codec = request.kind === 'chat' ? vendor.chat : vendor.completion;
   if (codec === undefined) {
-    throw new GatewayError('bad_request', `'${vendor.name}' does not serve ${request.kind === 'chat' ? 'chat' : 'text completion'}.`, { param: 'model' });
+    throw new GatewayError(
+      'bad_request',
+      `'${vendor.name}' does not serve ${request.kind === 'chat' ? 'chat' : 'text completion'}.`,
+      { param: 'model' },
+    );
   }
   const key = request.byokKey ?? provider.apiKey;
   if (key === null && vendor.keyless !== true) {
     const names = vendor.keyNames.join(' or ');
-    throw new GatewayError('provider_not_configured', `API key not configured for provider '${provider.id}'. Set ${names}.`, { param: 'model' });
+    throw new GatewayError(
+      'provider_not_configured',
+      `API key not configured for provider '${provider.id}'. Set ${names}.`,
+      { param: 'model' },
+    );
   }
   const { maxTokens } = plan.admission;
-  const callTarget: CallTarget = { provider: provider.id, model: target.model, info: target.info, maxTokens, options: provider.options };
+  const callTarget: CallTarget = {
+    provider: provider.id,
+    model: target.model,
+    info: target.info,
+    maxTokens,
+    options: provider.options,
+  };
   const encoded = codec.encodeRequest(request, callTarget);
   const { timeouts } = gateway.settings;
   return {
@@ -77,7 +99,8 @@ export function prepare(gateway: Gateway, plan: Plan, target: Target): Prepared 
       if (vendor.inProcess !== undefined) return vendor.inProcess(encoded, handler);
       // A caller's key goes to the vendor's own place or where the operator put this provider, never elsewhere.
       const baseUrl = provider.baseUrl ?? vendor.baseUrl;
-      if (baseUrl === null) throw new GatewayError('provider_not_configured', `Provider '${provider.id}' has no base URL.`);
+      if (baseUrl === null)
+        throw new GatewayError('provider_not_configured', `Provider '${provider.id}' has no base URL.`);
       const { origin, prefix } = placeOf(baseUrl);
       const upstream: UpstreamRequest = {
         method: 'POST',
@@ -95,7 +118,9 @@ export function prepare(gateway: Gateway, plan: Plan, target: Target): Prepared 
         },
         body: encoded.body,
         // An answer that is not streamed sends its first byte when it is done.
-        timeouts: request.stream ? timeouts : { ...timeouts, firstByteMs: timeouts.totalMs, idleMs: timeouts.totalMs },
+        timeouts: request.stream
+          ? timeouts
+          : { ...timeouts, firstByteMs: timeouts.totalMs, idleMs: timeouts.totalMs },
       };
       return gateway.transport.send(upstream, handler);
     },
@@ -126,7 +151,8 @@ export async function attempt<T>(
   let again: Target | null = null;
   health.countCall();
   for (;;) {
-    const target: Target | undefined = again ?? targets.find((each) => !tried.has(each) && health.admits(nameOf(each)));
+    const target: Target | undefined =
+      again ?? targets.find((each) => !tried.has(each) && health.admits(nameOf(each)));
     if (target === undefined) {
       const retryAfterMs = Math.max(1000, health.waitMs(targets.map(nameOf)));
       throw new GatewayError('circuit_open', undefined, { retryAfterMs });
@@ -143,12 +169,16 @@ export async function attempt<T>(
     }
     const { classified } = outcome;
     gateway.metrics.upstream(provider, classified.error.code);
-    if (classified.unhealthy || classified.error.code === 'upstream_rate_limited') health.failed(nameOf(target), classified.retryAfterMs);
+    if (classified.unhealthy || classified.error.code === 'upstream_rate_limited')
+      health.failed(nameOf(target), classified.retryAfterMs);
     else health.released(nameOf(target));
-    if (classified.again === 'never' || over() || attempts > gateway.settings.maxRetries) throw classified.error;
+    if (classified.again === 'never' || over() || attempts > gateway.settings.maxRetries)
+      throw classified.error;
 
     const isOther = targets.some((each) => !tried.has(each) && health.waitMs([nameOf(each)]) === 0);
-    const wait = isOther ? 0 : Math.max(classified.retryAfterMs ?? 0, Math.random() * firstBackoffMs * 2 ** (attempts - 1));
+    const wait = isOther
+      ? 0
+      : Math.max(classified.retryAfterMs ?? 0, Math.random() * firstBackoffMs * 2 ** (attempts - 1));
     const canWait = isOther || (classified.again === 'same' && wait <= longestWaitMs);
     if (!canWait || !health.takeRetry()) throw classified.error;
     if (isOther) gateway.metrics.fallback(provider);
@@ -161,7 +191,11 @@ export async function attempt<T>(
 }
 
 /** A whole answer from one target. `abort` is called once with how to end it early. */
-export function exchange(plan: Plan, prepared: Prepared, abort: (end: () => void) => void): Promise<Outcome<UpstreamAnswer>> {
+export function exchange(
+  plan: Plan,
+  prepared: Prepared,
+  abort: (end: () => void) => void,
+): Promise<Outcome<UpstreamAnswer>> {
   return new Promise((resolve) => {
     const chunks: Buffer[] = [];
     let size = 0;
@@ -179,7 +213,11 @@ export function exchange(plan: Plan, prepared: Prepared, abort: (end: () => void
         const isError = status < 200 || status > 299;
         if (size <= (isError ? maxErrorBytes : maxAnswerBytes)) return;
         call.abort();
-        if (isError) resolve({ ok: false, classified: failureOf(plan, prepared, { status, headers, body: Buffer.concat(chunks) }) });
+        if (isError)
+          resolve({
+            ok: false,
+            classified: failureOf(plan, prepared, { status, headers, body: Buffer.concat(chunks) }),
+          });
         else fail(new GatewayError('upstream_malformed', 'The provider sent an answer of more than 64 MiB.'));
       },
       onEnd() {

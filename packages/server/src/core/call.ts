@@ -5,7 +5,7 @@
  * 2. resolve    the model → targets in order                        (models.ts)
  * 3. admit      idempotency, rate limits and holds, one transaction (admission.ts)
  * 4. attempt    retry and failover, before the first byte only      (attempt.ts)
- * 5. relay      a stream, counted as it is delivered                (stream-call.ts)
+ * 5. relay      a stream, counted as it is delivered                (stream-call.ts; whole-call.ts)
  * 6. settle     exactly once, however the call ended                (settlement.ts)
  * 7. report     metrics and one log line                            (settlement.ts)
  *
@@ -14,18 +14,15 @@
 import type { CallIdentity } from '../contract/answer.ts';
 import type { ChatRequest } from '../contract/chat.ts';
 import { GatewayError } from '../contract/errors.ts';
-import type { TokenUsage } from '../contract/usage.ts';
 import type { StoredResponse } from '../storage/storage.ts';
 import { admit } from './admission.ts';
-import { attempt, exchange, type Tried } from './attempt.ts';
 import type { IncomingCall, Plan, Reply } from './call-types.ts';
-import { countedUsage, inputSize } from './count.ts';
+import { inputSize } from './count.ts';
 import type { Gateway } from './gateway.ts';
 import { inlineMedia } from './inline-media.ts';
 import type { Resolved } from './models.ts';
-import { endingOf, priceCall, report, settle, unbilled, type CallEnd } from './settlement.ts';
 import { StreamCall } from './stream-call.ts';
-import type { UpstreamAnswer } from './transport.ts';
+import { WholeCall } from './whole-call.ts';
 
 /** Serves one chat or text completion. null: it was answered as a stream. Throws GatewayError for everything else. */
 export async function serveCall(gateway: Gateway, call: IncomingCall): Promise<Reply | null> {
@@ -39,11 +36,18 @@ export async function serveCall(gateway: Gateway, call: IncomingCall): Promise<R
 
   const { model, provider, id } = resolved;
   const { requestId, startedAtMs } = call;
-  const identity: CallIdentity = { requestId, startedAtMs, provider, model, publicModel: id, byok: request.byokKey !== null };
+  const identity: CallIdentity = {
+    requestId,
+    startedAtMs,
+    provider,
+    model,
+    publicModel: id,
+    byok: request.byokKey !== null,
+  };
   const plan: Plan = { call, request, resolved, identity, input, admission: admitted.admission };
   gateway.metrics.started();
   try {
-    if (!request.stream) return await whole(gateway, plan);
+    if (!request.stream) return await new WholeCall(gateway, plan).run();
     const failure = await new StreamCall(gateway, plan).run();
     if (failure !== null) throw failure;
     return null;
@@ -54,12 +58,22 @@ export async function serveCall(gateway: Gateway, call: IncomingCall): Promise<R
 
 function resolve(gateway: Gateway, call: IncomingCall, request: ChatRequest): Resolved {
   const capability = request.kind === 'chat' ? 'chat' : 'completion';
-  const resolved = gateway.models.resolve(request.model, request.providerField, capability, { byok: request.byokKey !== null });
+  const resolved = gateway.models.resolve(request.model, request.providerField, capability, {
+    byok: request.byokKey !== null,
+  });
   const { allowedModels } = call.credential.key;
   const isAllowed =
     allowedModels === null ||
-    allowedModels.some((each) => each === '*' || each === resolved.id || (each.endsWith('/*') && resolved.id.startsWith(each.slice(0, -1))));
-  if (!isAllowed) throw new GatewayError('model_not_allowed', `This API key may not use '${resolved.id}'.`, { param: 'model' });
+    allowedModels.some(
+      (each) =>
+        each === '*' ||
+        each === resolved.id ||
+        (each.endsWith('/*') && resolved.id.startsWith(each.slice(0, -1))),
+    );
+  if (!isAllowed)
+    throw new GatewayError('model_not_allowed', `This API key may not use '${resolved.id}'.`, {
+      param: 'model',
+    });
   return resolved;
 }
 
@@ -69,90 +83,4 @@ function replayed(id: string, response: StoredResponse): Reply {
     headers: { 'content-type': response.contentType, 'x-request-id': id, 'idempotent-replayed': 'true' },
     body: response.body,
   };
-}
-
-/** The answer in the caller's words, and what the vendor counted. */
-interface Answered {
-  readonly usage: TokenUsage | null;
-  readonly finishReason: string | null;
-  readonly chars: number;
-  readonly encode: (facts: ReturnType<typeof priceCall>['facts']) => string | Buffer;
-}
-
-function read(plan: Plan, { value, prepared }: Tried<UpstreamAnswer>): Answered {
-  const { dialect } = plan.call;
-  const { codec, callTarget } = prepared;
-  if (codec.wire === dialect.wire && codec.relay !== undefined) {
-    const facts = codec.relay.inspect(value.body, callTarget);
-    const { usage, finishReason, deliveredChars } = facts;
-    return { usage, finishReason, chars: deliveredChars, encode: (settled) => dialect.amendAnswer(value.body, settled) };
-  }
-  const answer = codec.decodeAnswer(value.body, callTarget);
-  let chars = 0;
-  for (const { text, reasoning, toolCalls } of answer.choices) {
-    chars += text.length + (reasoning?.length ?? 0);
-    for (const tool of toolCalls) chars += tool.arguments.length;
-  }
-  const finishReason = answer.choices[0]?.finishReason ?? null;
-  return { usage: answer.usage, finishReason, chars, encode: (settled) => dialect.encodeAnswer(answer, settled) };
-}
-
-async function whole(gateway: Gateway, plan: Plan): Promise<Reply> {
-  const { client, idempotencyKey } = plan.call;
-  const startedAt = performance.now();
-  let abort: () => void = () => {};
-  let attempts = 0;
-  // Under an Idempotency-Key the caller will ask again, so the answer is fetched even when nobody waits for it now.
-  const over = (): boolean => client.gone && idempotencyKey === null;
-  client.onGone(() => {
-    if (idempotencyKey === null) abort();
-  });
-  let end: CallEnd;
-  let answered: Answered;
-  let raw: unknown = null;
-  try {
-    const tried = await attempt(gateway, plan, over, (prepared) => {
-      attempts++;
-      return exchange(plan, prepared, (how) => {
-        abort = how;
-      });
-    });
-    answered = read(plan, tried);
-    if (plan.request.includeRaw) raw = JSON.parse(tried.value.body.toString('utf8'));
-    end = {
-      ending: client.gone ? 'client_cancelled' : 'completed',
-      httpStatus: 200,
-      errorCode: null,
-      finishReason: answered.finishReason,
-      usage: answered.usage ?? countedUsage(plan.input, answered.chars),
-      source: answered.usage === null ? 'counted' : 'provider',
-      firstByteMs: null,
-      upstreamMs: performance.now() - startedAt,
-      attempts: tried.attempts,
-    };
-  } catch (error) {
-    await settleFailure(gateway, plan, error, over(), attempts, performance.now() - startedAt);
-    throw error;
-  }
-  const priced = priceCall(plan, end, raw);
-  const body = answered.encode(priced.facts);
-  const contentType = 'application/json';
-  const kept = idempotencyKey === null ? null : { status: 200, contentType, body: body.toString() };
-  await settle(gateway, priced, kept);
-  report(gateway, plan, end, priced);
-  return { status: 200, headers: { 'content-type': contentType, ...plan.admission.headers }, body };
-}
-
-/** Nothing was delivered: nothing is owed, unless the caller left while the vendor was at work on its input. */
-async function settleFailure(gateway: Gateway, plan: Plan, error: unknown, left: boolean, attempts: number, upstreamMs: number): Promise<void> {
-  const failure = error instanceof GatewayError ? error : new GatewayError('internal');
-  let end: CallEnd;
-  if (left && attempts > 0) {
-    end = { ...unbilled(failure, 'client_cancelled', attempts, upstreamMs), usage: countedUsage(plan.input, 0), source: 'counted', httpStatus: 499, finishReason: 'cancelled' };
-  } else {
-    end = unbilled(failure, endingOf(failure), attempts, upstreamMs);
-  }
-  const priced = priceCall(plan, end, null);
-  await settle(gateway, priced, null);
-  report(gateway, plan, end, priced);
 }

@@ -9,7 +9,10 @@ async function modelsAt(transport: Transport, baseUrl: string): Promise<string[]
   const url = new URL(`${baseUrl}/models`);
   const headers = { accept: 'application/json' };
   try {
-    const answer = await transport.fetch({ method: 'GET', origin: url.origin, path: url.pathname, headers, body: null, timeouts: probeTimeouts }, 1_000_000);
+    const answer = await transport.fetch(
+      { method: 'GET', origin: url.origin, path: url.pathname, headers, body: null, timeouts: probeTimeouts },
+      1_000_000,
+    );
     if (answer.status !== 200) return null;
     const { data } = JSON.parse(answer.body.toString('utf8')) as { data?: { id?: unknown }[] };
     return (data ?? []).flatMap((model) => (typeof model.id === 'string' ? [model.id] : []));
@@ -19,7 +22,11 @@ async function modelsAt(transport: Transport, baseUrl: string): Promise<string[]
 }
 
 /** Asks every loopback vendor once; what answers is in `found` afterwards. */
-export async function discover(transport: Transport, vendors: readonly Provider[], found: FoundModels): Promise<void> {
+export async function discover(
+  transport: Transport,
+  vendors: readonly Provider[],
+  found: FoundModels,
+): Promise<void> {
   await Promise.all(
     vendors.map(async (vendor) => {
       if (vendor.loopback !== true || vendor.baseUrl === null) return;

@@ -16,7 +16,9 @@ export interface Classified {
 }
 
 /** Retry-After in seconds or as a date, or OpenAI's retry-after-ms; capped at an hour. */
-export function retryAfterOf(headers: Readonly<Record<string, string | string[] | undefined>>): number | null {
+export function retryAfterOf(
+  headers: Readonly<Record<string, string | string[] | undefined>>,
+): number | null {
   const ms = Number(headers['retry-after-ms'] ?? Number.NaN);
   if (Number.isFinite(ms) && ms >= 0) return Math.min(ms, 3_600_000);
   const value = headers['retry-after'];
@@ -26,19 +28,26 @@ export function retryAfterOf(headers: Readonly<Record<string, string | string[] 
   return Number.isNaN(wait) ? null : Math.min(Math.max(0, wait), 3_600_000);
 }
 
-function codeOf(failure: UpstreamFailure, byok: boolean): { code: ErrorCode; again: Again; unhealthy: boolean } {
+function codeOf(
+  failure: UpstreamFailure,
+  byok: boolean,
+): { code: ErrorCode; again: Again; unhealthy: boolean } {
   const { status, code } = failure;
   if (status === 402 || code === 'insufficient_quota' || code === 'billing_hard_limit_reached') {
     return { code: 'upstream_quota', again: byok ? 'never' : 'other', unhealthy: !byok };
   }
   if (status === 401 || status === 403) {
-    return byok ? { code: 'byok_rejected', again: 'never', unhealthy: false } : { code: 'upstream_auth', again: 'other', unhealthy: true };
+    return byok
+      ? { code: 'byok_rejected', again: 'never', unhealthy: false }
+      : { code: 'upstream_auth', again: 'other', unhealthy: true };
   }
-  if (status === 404 || status === 410) return { code: 'model_unavailable', again: 'never', unhealthy: false };
+  if (status === 404 || status === 410)
+    return { code: 'model_unavailable', again: 'never', unhealthy: false };
   if (status === 429) return { code: 'upstream_rate_limited', again: 'other', unhealthy: false };
   if (status === 408 || status === 504) return { code: 'upstream_timeout', again: 'same', unhealthy: true };
   if (status >= 300 && status < 400) return { code: 'upstream_redirect', again: 'never', unhealthy: true };
-  if (status === 409 || status === 425 || status >= 500) return { code: 'upstream_error', again: 'same', unhealthy: true };
+  if (status === 409 || status === 425 || status >= 500)
+    return { code: 'upstream_error', again: 'same', unhealthy: true };
   if (status >= 400) return { code: 'upstream_bad_request', again: 'never', unhealthy: false };
   return { code: 'upstream_malformed', again: 'same', unhealthy: true };
 }
@@ -48,9 +57,13 @@ function sentence(code: ErrorCode, failure: UpstreamFailure, key: Secret | null)
   if (failure.message === null || code === 'upstream_auth' || code === 'upstream_redirect') return undefined;
   const secret = key?.reveal() ?? '';
   const message = secret === '' ? failure.message : failure.message.replaceAll(secret, '[redacted]');
-  const said = message.replaceAll(/\b(sk|xai|gsk|hf|nvapi|AIza|pplx)[-_A-Za-z0-9*.]{8,}/g, '[redacted]').slice(0, 1000);
+  const said = message
+    .replaceAll(/\b(sk|xai|gsk|hf|nvapi|AIza|pplx)[-_A-Za-z0-9*.]{8,}/g, '[redacted]')
+    .slice(0, 1000);
   if (code === 'model_unavailable') return `This model is unavailable: ${said}`;
-  return code === 'upstream_bad_request' || code === 'byok_rejected' ? said : `The provider answered ${failure.status}: ${said}`;
+  return code === 'upstream_bad_request' || code === 'byok_rejected'
+    ? said
+    : `The provider answered ${failure.status}: ${said}`;
 }
 
 export function classify(
@@ -65,7 +78,10 @@ export function classify(
   const error = new GatewayError(code, sentence(code, failure, key), {
     param: code === 'upstream_bad_request' ? (failure.param ?? undefined) : undefined,
     retryAfterMs: retryAfterMs ?? undefined,
-    details: { upstream_status: failure.status, ...(failure.code === null ? {} : { upstream_code: failure.code }) },
+    details: {
+      upstream_status: failure.status,
+      ...(failure.code === null ? {} : { upstream_code: failure.code }),
+    },
   });
   return { error, again, unhealthy, retryAfterMs };
 }
@@ -74,6 +90,8 @@ export function classify(
 export function classifyError(error: unknown): Classified {
   if (!(error instanceof GatewayError)) throw error;
   const upstream = error.code.startsWith('upstream_');
-  const again = error.code === 'upstream_redirect' || !upstream ? 'never' : 'same';
+  // Once the vendor has the request, a second one there would wait as long and may be paid twice.
+  const isLate = error.code === 'upstream_timeout' && error.details?.['phase'] !== 'connect';
+  const again = error.code === 'upstream_redirect' || !upstream ? 'never' : isLate ? 'other' : 'same';
   return { error, again, unhealthy: upstream, retryAfterMs: error.retryAfterMs ?? null };
 }

@@ -76,7 +76,10 @@ export function startHousekeeping(gateway: Gateway): Housekeeping {
 
   void guarded(pulse);
   void guarded(() => chore('sweep'));
-  const timers = [loop(pulse, pulseMs), ...chores.map(({ name, everyMs }) => loop(() => chore(name), everyMs))];
+  const timers = [
+    loop(pulse, pulseMs),
+    ...chores.map(({ name, everyMs }) => loop(() => chore(name), everyMs)),
+  ];
 
   return {
     async tidy() {

@@ -19,7 +19,11 @@ function linkOf(part: unknown): { holder: 'image_url' | 'image'; url: string } |
 }
 
 /** The request itself when there is nothing to fetch. Throws a 400 naming the part. */
-export async function inlineMedia(gateway: Gateway, request: ChatRequest, resolved: Resolved): Promise<ChatRequest> {
+export async function inlineMedia(
+  gateway: Gateway,
+  request: ChatRequest,
+  resolved: Resolved,
+): Promise<ChatRequest> {
   const needed = resolved.targets.some(({ vendor }) => vendor.chat?.inlineMedia === true);
   const { messages } = request.params;
   if (!needed || !Array.isArray(messages)) return request;
@@ -42,10 +46,13 @@ export async function inlineMedia(gateway: Gateway, request: ChatRequest, resolv
       if (++fetched > maxImages) throw badField(param, `A request may link at most ${maxImages} images.`);
       const { contentType, body } = await gateway.transport.fetchUrl(link.url, param, maxImageBytes);
       const type = contentType.split(';', 1)[0]?.trim() ?? '';
-      if (!/^(image|audio|video|application\/pdf)/.test(type)) throw badField(param, `The URL in '${param}' is not an image.`);
+      if (!/^(image|audio|video|application\/pdf)/.test(type))
+        throw badField(param, `The URL in '${param}' is not an image.`);
       parts.push({ type: 'image_url', image_url: { url: `data:${type};base64,${body.toString('base64')}` } });
     }
     inlined.push({ ...message, content: parts });
   }
-  return fetched === 0 ? request : { ...request, params: { ...request.params, messages: inlined }, raw: null };
+  return fetched === 0
+    ? request
+    : { ...request, params: { ...request.params, messages: inlined }, raw: null };
 }

@@ -35,16 +35,70 @@ export interface Metrics {
 
 function instruments(registers: Registry[]) {
   return {
-    requests: new Counter({ name: 'indoxhub_requests_total', help: 'Calls by outcome', labelNames: ['route', 'provider', 'model', 'status', 'stream'], registers }),
-    duration: new Histogram({ name: 'indoxhub_request_duration_seconds', help: 'Whole call', labelNames: ['route', 'provider', 'stream'], buckets: seconds, registers }),
-    firstByte: new Histogram({ name: 'indoxhub_time_to_first_token_seconds', help: 'Until the first token of a stream', labelNames: ['provider'], buckets: seconds, registers }),
-    perToken: new Histogram({ name: 'indoxhub_time_per_output_token_seconds', help: 'Between output tokens of a stream', labelNames: ['provider'], buckets: [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1], registers }),
-    overhead: new Histogram({ name: 'indoxhub_overhead_seconds', help: 'Call time not spent waiting for the provider', labelNames: ['route'], buckets: [0.0005, 0.001, 0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 1, 5], registers }),
-    upstream: new Counter({ name: 'indoxhub_upstream_requests_total', help: 'Attempts at providers', labelNames: ['provider', 'outcome'], registers }),
-    retries: new Counter({ name: 'indoxhub_upstream_retries_total', help: 'Attempts after the first', labelNames: ['provider'], registers }),
-    fallbacks: new Counter({ name: 'indoxhub_fallbacks_total', help: 'Calls moved to another target', labelNames: ['provider'], registers }),
-    tokens: new Counter({ name: 'indoxhub_tokens_total', help: 'Tokens by class', labelNames: ['provider', 'type'], registers }),
-    cost: new Counter({ name: 'indoxhub_cost_usd_total', help: 'Cost in US dollars', labelNames: ['provider'], registers }),
+    requests: new Counter({
+      name: 'indoxhub_requests_total',
+      help: 'Calls by outcome',
+      labelNames: ['route', 'provider', 'model', 'status', 'stream'],
+      registers,
+    }),
+    duration: new Histogram({
+      name: 'indoxhub_request_duration_seconds',
+      help: 'Whole call',
+      labelNames: ['route', 'provider', 'stream'],
+      buckets: seconds,
+      registers,
+    }),
+    firstByte: new Histogram({
+      name: 'indoxhub_time_to_first_token_seconds',
+      help: 'Until the first token of a stream',
+      labelNames: ['provider'],
+      buckets: seconds,
+      registers,
+    }),
+    perToken: new Histogram({
+      name: 'indoxhub_time_per_output_token_seconds',
+      help: 'Between output tokens of a stream',
+      labelNames: ['provider'],
+      buckets: [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1],
+      registers,
+    }),
+    overhead: new Histogram({
+      name: 'indoxhub_overhead_seconds',
+      help: 'Call time not spent waiting for the provider',
+      labelNames: ['route'],
+      buckets: [0.0005, 0.001, 0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 1, 5],
+      registers,
+    }),
+    upstream: new Counter({
+      name: 'indoxhub_upstream_requests_total',
+      help: 'Attempts at providers',
+      labelNames: ['provider', 'outcome'],
+      registers,
+    }),
+    retries: new Counter({
+      name: 'indoxhub_upstream_retries_total',
+      help: 'Attempts after the first',
+      labelNames: ['provider'],
+      registers,
+    }),
+    fallbacks: new Counter({
+      name: 'indoxhub_fallbacks_total',
+      help: 'Calls moved to another target',
+      labelNames: ['provider'],
+      registers,
+    }),
+    tokens: new Counter({
+      name: 'indoxhub_tokens_total',
+      help: 'Tokens by class',
+      labelNames: ['provider', 'type'],
+      registers,
+    }),
+    cost: new Counter({
+      name: 'indoxhub_cost_usd_total',
+      help: 'Cost in US dollars',
+      labelNames: ['provider'],
+      registers,
+    }),
     inflight: new Gauge({ name: 'indoxhub_inflight_requests', help: 'Calls running now', registers }),
   };
 }
@@ -60,7 +114,8 @@ export function createMetrics(circuits: () => ReadonlyMap<string, string>): Metr
     registers: [registry],
     collect() {
       circuit.reset();
-      for (const [target, state] of circuits()) circuit.set({ target }, state === 'closed' ? 0 : state === 'open' ? 2 : 1);
+      for (const [target, state] of circuits())
+        circuit.set({ target }, state === 'closed' ? 0 : state === 'open' ? 2 : 1);
     },
   });
   const models = new Set<string>();

@@ -1,6 +1,6 @@
 /** Stages 6 and 7, settle and report: the one place where a call's record is made, charged, counted and logged. */
 import type { SettledFacts } from '../contract/answer.ts';
-import { GatewayError, type ErrorCode } from '../contract/errors.ts';
+import type { ErrorCode, GatewayError } from '../contract/errors.ts';
 import { noUsage, type TokenUsage, type UsageSource } from '../contract/usage.ts';
 import type { Ending, StoredResponse, UsageRecord } from '../storage/storage.ts';
 import type { Plan } from './call-types.ts';
@@ -95,7 +95,11 @@ export function priceCall(plan: Plan, end: CallEnd, raw: unknown): Priced {
 }
 
 /** Durable when it resolves. Throws `ledger_unavailable`. */
-export async function settle(gateway: Gateway, priced: Priced, response: StoredResponse | null): Promise<void> {
+export async function settle(
+  gateway: Gateway,
+  priced: Priced,
+  response: StoredResponse | null,
+): Promise<void> {
   await gateway.ledger.run({ op: 'settle', record: priced.record, response });
 }
 

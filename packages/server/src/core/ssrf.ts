@@ -26,7 +26,7 @@ const guardedLookup: LookupFunction = (hostname, options, callback) => {
   dnsLookup(hostname, { ...options, all: true }, (error, addresses: LookupAddress[]) => {
     if (error !== null) return callback(error, []);
     if (addresses.length === 0 || addresses.some(({ address }) => !isPublicAddress(address))) {
-      return callback(refused() as NodeJS.ErrnoException, []);
+      return callback(refused(), []);
     }
     const first = addresses[0];
     if (options.all === true) callback(null, addresses);

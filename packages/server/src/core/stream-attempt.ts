@@ -60,7 +60,8 @@ export class StreamAttempt implements UpstreamHandler {
     const before = this.state;
     this.state = 'over';
     this.call.abort();
-    if (before === 'waiting' || before === 'error_body') this.fail(classifyError(new GatewayError('upstream_error', 'The call was cancelled.')));
+    if (before === 'waiting' || before === 'error_body')
+      this.fail(classifyError(new GatewayError('upstream_error', 'The call was cancelled.')));
   }
 
   onHeaders(status: number, headers: StreamAttempt['headers']): void {
@@ -86,7 +87,9 @@ export class StreamAttempt implements UpstreamHandler {
     this.pass(() => this.translation.end());
     if (this.state === 'waiting') {
       if (!this.translation.facts.ended) {
-        return this.failed(new GatewayError('upstream_malformed', 'The provider ended its stream before anything was in it.'));
+        return this.failed(
+          new GatewayError('upstream_malformed', 'The provider ended its stream before anything was in it.'),
+        );
       }
       this.open();
     }
@@ -105,7 +108,11 @@ export class StreamAttempt implements UpstreamHandler {
       output = translate();
     } catch (error) {
       this.call.abort();
-      return this.failed(error instanceof GatewayError ? error : new GatewayError('upstream_malformed', undefined, { cause: error }));
+      return this.failed(
+        error instanceof GatewayError
+          ? error
+          : new GatewayError('upstream_malformed', undefined, { cause: error }),
+      );
     }
     if (output.length > 0) {
       if (this.state === 'waiting') this.open();

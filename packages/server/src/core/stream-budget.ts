@@ -55,7 +55,13 @@ export class StreamBudget {
   checkpoint(): void {
     if (this.chars === this.checkpointed || this.asking) return;
     this.checkpointed = this.chars;
-    const operation = { op: 'extend', id: this.plan.identity.requestId, addNano: 0n, leastNano: 0n, spentNano: this.spent() } as const;
+    const operation = {
+      op: 'extend',
+      id: this.plan.identity.requestId,
+      addNano: 0n,
+      leastNano: 0n,
+      spentNano: this.spent(),
+    } as const;
     this.gateway.ledger.run(operation).catch(() => {});
   }
 
@@ -69,7 +75,7 @@ export class StreamBudget {
     const { resolved, input } = this.plan;
     const book = resolved.prices;
     if (book === null) return;
-    const inputNano = worstCase({ inputTokens: input.bound, outputTokens: 0, media: false }, book);
+    const inputNano = worstCase({ inputTokens: input.bound, outputTokens: 0, media: input.audio }, book);
     const million = worstCase({ inputTokens: 0, outputTokens: 1_000_000, media: false }, book);
     const left = this.heldNano - inputNano;
     const tokens = million === 0n ? Infinity : Number((left * 1_000_000n) / million);
@@ -91,7 +97,13 @@ export class StreamBudget {
     const addNano = room < this.heldNano ? room : this.heldNano;
     const leastNano = addNano / 16n + 1n;
     try {
-      const operation = { op: 'extend', id: this.plan.identity.requestId, addNano, leastNano, spentNano: this.spent() } as const;
+      const operation = {
+        op: 'extend',
+        id: this.plan.identity.requestId,
+        addNano,
+        leastNano,
+        spentNano: this.spent(),
+      } as const;
       const result = await this.gateway.ledger.run(operation);
       this.heldNano += result.addedNano;
       if (result.status === 'extended') this.setMarks();

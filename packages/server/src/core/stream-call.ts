@@ -99,8 +99,15 @@ export class StreamCall implements StreamConsumer, StoppableStream {
 
   ended(): void {
     const facts = this.current?.translation.facts;
-    if (facts?.ended === true || (facts !== undefined && facts.finishReason !== null)) void this.finish('completed', null);
-    else this.broken(new GatewayError('upstream_error', 'The provider closed the connection before its answer was complete.'));
+    if (facts?.ended === true || (facts !== undefined && facts.finishReason !== null))
+      void this.finish('completed', null);
+    else
+      this.broken(
+        new GatewayError(
+          'upstream_error',
+          'The provider closed the connection before its answer was complete.',
+        ),
+      );
   }
 
   broken(error: GatewayError): void {
@@ -110,19 +117,32 @@ export class StreamCall implements StreamConsumer, StoppableStream {
   private async begin(): Promise<void> {
     const { gateway, plan } = this;
     try {
-      const tried = await attempt<StreamAttempt>(gateway, plan, () => this.finishing, (prepared) => {
-        this.attempts++;
-        const { call, identity, request } = plan;
-        const translation = createTranslation(prepared.codec, prepared.callTarget, call.dialect, identity, request);
-        return new Promise((resolve) => {
-          this.current = new StreamAttempt(plan, prepared, translation, this, resolve);
-          if (this.finishing) this.current.abort();
-        });
-      });
+      const tried = await attempt<StreamAttempt>(
+        gateway,
+        plan,
+        () => this.finishing,
+        (prepared) => {
+          this.attempts++;
+          const { call, identity, request } = plan;
+          const translation = createTranslation(
+            prepared.codec,
+            prepared.callTarget,
+            call.dialect,
+            identity,
+            request,
+          );
+          return new Promise((resolve) => {
+            this.current = new StreamAttempt(plan, prepared, translation, this, resolve);
+            if (this.finishing) this.current.abort();
+          });
+        },
+      );
       this.attempts = tried.attempts;
     } catch (error) {
-      const failure = error instanceof GatewayError ? error : new GatewayError('internal', undefined, { cause: error });
-      if (failure.code === 'internal') gateway.log.error({ err: error, request_id: this.id }, 'a stream failed inside the gateway');
+      const failure =
+        error instanceof GatewayError ? error : new GatewayError('internal', undefined, { cause: error });
+      if (failure.code === 'internal')
+        gateway.log.error({ err: error, request_id: this.id }, 'a stream failed inside the gateway');
       void this.finish(endingOf(failure), failure);
     }
   }
@@ -155,7 +175,12 @@ export class StreamCall implements StreamConsumer, StoppableStream {
     const delivered = facts !== undefined && (facts.deliveredChars > 0 || this.firstByteMs !== null);
     // Stopped or left by the caller, the vendor has read the input by then; failed before a byte came, nothing is owed.
     const owes = delivered || (this.attempts > 0 && (ending === 'stopped' || ending === 'client_cancelled'));
-    if (!owes) return { ...unbilled(error ?? new GatewayError('upstream_error'), ending, this.attempts, upstreamMs), httpStatus: error?.status ?? 200, errorCode: error?.code ?? null };
+    if (!owes)
+      return {
+        ...unbilled(error ?? new GatewayError('upstream_error'), ending, this.attempts, upstreamMs),
+        httpStatus: error?.status ?? 200,
+        errorCode: error?.code ?? null,
+      };
     const usage = facts?.usage ?? null;
     return {
       ending,
@@ -178,15 +203,23 @@ export class StreamCall implements StreamConsumer, StoppableStream {
   }
 
   /** `clean`: this is an answer even when no byte of it was sent before. */
-  private terminal(ending: Ending, error: GatewayError | null, { facts }: Priced): { text: string; clean: boolean } {
+  private terminal(
+    ending: Ending,
+    error: GatewayError | null,
+    { facts }: Priced,
+  ): { text: string; clean: boolean } {
     if (error !== null) return { text: this.failureFrames(error), clean: false };
     const { call, identity, request } = this.plan;
     const translation = this.current?.translation;
     const encoder = translation?.encoder ?? call.dialect.createEncoder(identity, request);
     const started = this.plan.call.client.opened && this.firstByteMs !== null;
     const start = started ? '' : encoder.start(0);
-    if (ending === 'completed' && translation?.relayed === true) return { text: encoder.relayedEnd(facts) + done, clean: true };
-    return { text: start + encoder.finish(facts, this.reasonOf(ending)), clean: ending !== 'client_cancelled' };
+    if (ending === 'completed' && translation?.relayed === true)
+      return { text: encoder.relayedEnd(facts) + done, clean: true };
+    return {
+      text: start + encoder.finish(facts, this.reasonOf(ending)),
+      clean: ending !== 'client_cancelled',
+    };
   }
 
   private failureFrames(error: GatewayError): string {
@@ -196,7 +229,11 @@ export class StreamCall implements StreamConsumer, StoppableStream {
   }
 
   /** Settles, patiently: the answer's last byte is the acknowledgement. Answers the error when it could not be done. */
-  private async settled(priced: Priced, frames: { text: string; clean: boolean }, end: CallEnd): Promise<GatewayError | null> {
+  private async settled(
+    priced: Priced,
+    frames: { text: string; clean: boolean },
+    end: CallEnd,
+  ): Promise<GatewayError | null> {
     const deadline = performance.now() + settlePatienceMs;
     const response = this.replay(frames, end);
     for (;;) {
@@ -205,7 +242,8 @@ export class StreamCall implements StreamConsumer, StoppableStream {
         return null;
       } catch (error) {
         const unavailable = error instanceof GatewayError && error.status === 503;
-        if (!unavailable) this.gateway.log.error({ err: error, request_id: this.id }, 'a stream could not be settled');
+        if (!unavailable)
+          this.gateway.log.error({ err: error, request_id: this.id }, 'a stream could not be settled');
         if (!unavailable || performance.now() > deadline) return new GatewayError('ledger_unavailable');
         await new Promise((resolve) => setTimeout(resolve, settleRetryMs));
       }

@@ -6,21 +6,85 @@ const windowMs = 2_000;
 const openAfter = 5;
 const firstOpenMs = 1_000;
 const maxOpenMs = 30_000;
+const maxCoolMs = 3_600_000;
+const maxCircuits = 2_000;
 /** Retries may be at most this share of calls, after a small float for quiet times. */
 const retryShare = 0.2;
 const retryFloat = 10;
 
 export type CircuitState = 'closed' | 'open' | 'half_open';
 
-interface Circuit {
-  windowStart: number;
-  failures: number;
-  successes: number;
-  openedAt: number;
-  openMs: number;
-  probing: boolean;
+/** One target's recent past. */
+class Circuit {
+  private readonly now: () => number;
+  private windowStart: number;
+  private failures = 0;
+  private successes = 0;
+  private openedAt: number | null = null;
+  private openMs = firstOpenMs;
+  private probing = false;
   /** The vendor said not to come back before. */
-  coolUntil: number;
+  private coolUntil = 0;
+
+  constructor(now: () => number) {
+    this.now = now;
+    this.windowStart = now();
+  }
+
+  get state(): CircuitState {
+    if (this.openedAt === null) return 'closed';
+    return this.now() - this.openedAt < this.openMs ? 'open' : 'half_open';
+  }
+
+  get waitMs(): number {
+    const now = this.now();
+    const open = this.openedAt === null ? 0 : this.openedAt + this.openMs - now;
+    return Math.max(0, open, this.coolUntil - now);
+  }
+
+  admits(): boolean {
+    if (this.coolUntil > this.now()) return false;
+    const { state } = this;
+    if (state === 'closed') return true;
+    if (state === 'open' || this.probing) return false;
+    this.probing = true;
+    return true;
+  }
+
+  succeeded(): void {
+    this.slide();
+    this.successes++;
+    this.openedAt = null;
+    this.openMs = firstOpenMs;
+    this.probing = false;
+    this.coolUntil = 0;
+  }
+
+  failed(retryAfterMs: number | null): void {
+    this.slide();
+    this.failures++;
+    const now = this.now();
+    if (retryAfterMs !== null)
+      this.coolUntil = Math.max(this.coolUntil, now + Math.min(retryAfterMs, maxCoolMs));
+    if (this.probing) {
+      this.probing = false;
+      this.openedAt = now;
+      this.openMs = Math.min(this.openMs * 2, maxOpenMs);
+    } else if (this.openedAt === null && this.failures >= openAfter && this.failures > this.successes) {
+      this.openedAt = now;
+    }
+  }
+
+  released(): void {
+    this.probing = false;
+  }
+
+  private slide(): void {
+    if (this.now() - this.windowStart < windowMs) return;
+    this.windowStart = this.now();
+    this.failures = 0;
+    this.successes = 0;
+  }
 }
 
 export interface Targets {
@@ -46,82 +110,20 @@ export function createTargets(now: () => number = () => performance.now()): Targ
   const circuitOf = (target: string): Circuit => {
     let circuit = circuits.get(target);
     if (circuit === undefined) {
-      circuit = {
-        windowStart: now(),
-        failures: 0,
-        successes: 0,
-        openedAt: -1,
-        openMs: firstOpenMs,
-        probing: false,
-        coolUntil: 0,
-      };
+      circuit = new Circuit(now);
       // Names come from configuration and callers' models: bounded.
-      if (circuits.size >= 2_000) circuits.delete(circuits.keys().next().value ?? '');
+      if (circuits.size >= maxCircuits) circuits.delete(circuits.keys().next().value ?? '');
       circuits.set(target, circuit);
     }
     return circuit;
   };
 
-  const stateOf = (circuit: Circuit): CircuitState => {
-    if (circuit.openedAt < 0) return 'closed';
-    return now() - circuit.openedAt < circuit.openMs ? 'open' : 'half_open';
-  };
-
-  const slide = (circuit: Circuit): void => {
-    if (now() - circuit.windowStart < windowMs) return;
-    circuit.windowStart = now();
-    circuit.failures = 0;
-    circuit.successes = 0;
-  };
-
   return {
-    admits(target) {
-      const circuit = circuits.get(target);
-      if (circuit === undefined) return true;
-      if (circuit.coolUntil > now()) return false;
-      const state = stateOf(circuit);
-      if (state === 'closed') return true;
-      if (state === 'open' || circuit.probing) return false;
-      circuit.probing = true;
-      return true;
-    },
-    succeeded(target) {
-      const circuit = circuits.get(target);
-      if (circuit === undefined) return;
-      slide(circuit);
-      circuit.successes++;
-      circuit.openedAt = -1;
-      circuit.openMs = firstOpenMs;
-      circuit.probing = false;
-      circuit.coolUntil = 0;
-    },
-    failed(target, retryAfterMs) {
-      const circuit = circuitOf(target);
-      slide(circuit);
-      circuit.failures++;
-      if (retryAfterMs !== null) circuit.coolUntil = Math.max(circuit.coolUntil, now() + Math.min(retryAfterMs, 3_600_000));
-      if (circuit.probing) {
-        circuit.probing = false;
-        circuit.openedAt = now();
-        circuit.openMs = Math.min(circuit.openMs * 2, maxOpenMs);
-      } else if (circuit.openedAt < 0 && circuit.failures >= openAfter && circuit.failures > circuit.successes) {
-        circuit.openedAt = now();
-      }
-    },
-    released(target) {
-      const circuit = circuits.get(target);
-      if (circuit !== undefined) circuit.probing = false;
-    },
-    waitMs(targets) {
-      let least = Infinity;
-      for (const target of targets) {
-        const circuit = circuits.get(target);
-        if (circuit === undefined) return 0;
-        const open = circuit.openedAt < 0 ? 0 : circuit.openedAt + circuit.openMs - now();
-        least = Math.min(least, Math.max(0, open, circuit.coolUntil - now()));
-      }
-      return Number.isFinite(least) ? Math.ceil(least) : 0;
-    },
+    admits: (target) => circuits.get(target)?.admits() ?? true,
+    succeeded: (target) => circuits.get(target)?.succeeded(),
+    failed: (target, retryAfterMs) => circuitOf(target).failed(retryAfterMs),
+    released: (target) => circuits.get(target)?.released(),
+    waitMs: (targets) => Math.ceil(Math.min(...targets.map((target) => circuits.get(target)?.waitMs ?? 0))),
     countCall() {
       retries = Math.min(retryFloat, retries + retryShare);
     },
@@ -130,6 +132,6 @@ export function createTargets(now: () => number = () => performance.now()): Targ
       retries -= 1;
       return true;
     },
-    states: () => new Map([...circuits].map(([target, circuit]) => [target, stateOf(circuit)])),
+    states: () => new Map([...circuits].map(([target, circuit]) => [target, circuit.state])),
   };
 }

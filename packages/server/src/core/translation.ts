@@ -7,7 +7,14 @@ import type { ChatEvent, ChatRequest, FinishReason } from '../contract/chat.ts';
 import type { TokenUsage } from '../contract/usage.ts';
 import { inputTokens } from '../contract/usage.ts';
 import type { ChatDialect, StreamEncoder } from '../dialects/dialect.ts';
-import type { CallTarget, ChatCodec, RelayFacts, StreamDecoder, StreamRelay, UpstreamFailure } from '../providers/provider.ts';
+import type {
+  CallTarget,
+  ChatCodec,
+  RelayFacts,
+  StreamDecoder,
+  StreamRelay,
+  UpstreamFailure,
+} from '../providers/provider.ts';
 
 export interface Translation {
   readonly facts: Readonly<RelayFacts>;
@@ -91,7 +98,8 @@ class Translated implements Translation {
       else if (event.type === 'error') {
         this.facts.failure = failureOf(event);
         break;
-      } else if (event.type === 'tool') this.facts.deliveredChars += event.arguments.length + (event.name?.length ?? 0);
+      } else if (event.type === 'tool')
+        this.facts.deliveredChars += event.arguments.length + (event.name?.length ?? 0);
       else if (event.type !== 'image') this.facts.deliveredChars += event.text.length;
       const text = this.encoder.event(event);
       if (text === '') continue;
@@ -117,6 +125,7 @@ export function createTranslation(
 ): Translation {
   const encoder = dialect.createEncoder(identity, request);
   // The usage chunk is written by the gateway after settling, with the cost in it.
-  if (codec.wire === dialect.wire && codec.relay !== undefined) return new Relayed(codec.relay.createStream(target, false), encoder);
+  if (codec.wire === dialect.wire && codec.relay !== undefined)
+    return new Relayed(codec.relay.createStream(target, false), encoder);
   return new Translated(codec.createStreamDecoder(target), encoder);
 }

@@ -6,7 +6,8 @@ import { Pool, type Dispatcher } from 'undici';
 import { GatewayError } from '../contract/errors.ts';
 import type { Timeouts } from '../contract/settings.ts';
 import type { UpstreamCall, UpstreamHandler } from '../providers/provider.ts';
-import { checkedUrl, publicConnector } from './ssrf.ts';
+import { fetchUrl } from './fetch-url.ts';
+import { publicConnector } from './ssrf.ts';
 
 export interface UpstreamRequest {
   readonly method: 'GET' | 'POST';
@@ -27,7 +28,7 @@ export interface UpstreamAnswer {
 export interface Transport {
   send(request: UpstreamRequest, handler: UpstreamHandler): UpstreamCall;
   /** The whole answer. Throws `upstream_*` errors; `maxBytes` caps the body. */
-  fetch(request: UpstreamRequest, maxBytes: number, signal?: AbortSignal): Promise<UpstreamAnswer>;
+  fetch(request: UpstreamRequest, maxBytes: number): Promise<UpstreamAnswer>;
   /** Fetches a URL that a caller gave, public addresses only, at most 3 redirects. Throws a 400 naming `param`. */
   fetchUrl(url: string, param: string, maxBytes: number): Promise<{ contentType: string; body: Buffer }>;
   close(): Promise<void>;
@@ -50,7 +51,7 @@ function connectionError(error: unknown): GatewayError {
   if (error instanceof GatewayError) return error;
   const cause = error instanceof Error && error.cause instanceof GatewayError ? error.cause : null;
   if (cause !== null) return cause;
-  const code = String((error as { code?: unknown }).code ?? '');
+  const code = (error as { code?: string }).code ?? '';
   if (code === 'UND_ERR_CONNECT_TIMEOUT') {
     return new GatewayError('upstream_timeout', 'The provider did not accept a connection in time.', {
       details: { phase: 'connect' },
@@ -184,6 +185,35 @@ class Flight implements Dispatcher.DispatchHandler, UpstreamCall {
   }
 }
 
+/** The whole answer of a call that `send` starts, at most `maxBytes` of it. */
+function collect(
+  send: (handler: UpstreamHandler) => UpstreamCall,
+  maxBytes: number,
+): Promise<UpstreamAnswer> {
+  return new Promise((resolve, reject) => {
+    const chunks: Buffer[] = [];
+    let size = 0;
+    let status = 0;
+    let headers: UpstreamAnswer['headers'] = {};
+    const call = send({
+      onHeaders(code, fields) {
+        status = code;
+        headers = fields;
+      },
+      onData(chunk) {
+        size += chunk.length;
+        if (size <= maxBytes) chunks.push(chunk);
+        else {
+          call.abort();
+          reject(new GatewayError('upstream_malformed', `The answer is larger than ${maxBytes} bytes.`));
+        }
+      },
+      onEnd: () => resolve({ status, headers, body: Buffer.concat(chunks, size) }),
+      onError: reject,
+    });
+  });
+}
+
 /** `timeouts` are read when an origin is first used. */
 export function createTransport(timeouts: () => Timeouts, allowPrivateUrls: () => boolean): Transport {
   const pools = new Map<string, Pool>();
@@ -208,87 +238,17 @@ export function createTransport(timeouts: () => Timeouts, allowPrivateUrls: () =
     return flight;
   };
 
-  const collect = (
-    pool: Pool,
-    request: UpstreamRequest,
-    maxBytes: number,
-    signal?: AbortSignal,
-  ): Promise<UpstreamAnswer> =>
-    new Promise((resolve, reject) => {
-      const chunks: Buffer[] = [];
-      let size = 0;
-      let status = 0;
-      let headers: UpstreamAnswer['headers'] = {};
-      const call = dispatch(pool, request, {
-        onHeaders(code, fields) {
-          status = code;
-          headers = fields;
-        },
-        onData(chunk) {
-          size += chunk.length;
-          if (size <= maxBytes) chunks.push(chunk);
-          else {
-            call.abort();
-            reject(new GatewayError('upstream_malformed', `The answer is larger than ${maxBytes} bytes.`));
-          }
-        },
-        onEnd: () =>
-          resolve({
-            status,
-            headers,
-            body: chunks.length === 1 && chunks[0] !== undefined ? chunks[0] : Buffer.concat(chunks, size),
-          }),
-        onError: reject,
-      });
-      signal?.addEventListener('abort', () => {
-        call.abort();
-        reject(new GatewayError('upstream_error', 'The call was cancelled.'));
-      });
-    });
-
   return {
     send: (request, handler) => dispatch(poolOf(request.origin), request, handler),
-    fetch: (request, maxBytes, signal) => collect(poolOf(request.origin), request, maxBytes, signal),
-    async fetchUrl(text, param, maxBytes) {
-      let target = text;
-      for (let hop = 0; hop <= 3; hop++) {
-        const url = checkedUrl(target, param, allowPrivateUrls());
-        const limits = { ...timeouts(), firstByteMs: 10_000, idleMs: 10_000, totalMs: 10_000 };
-        const pool = allowPrivateUrls()
-          ? poolOf(url.origin)
-          : poolOf(url.origin, publicConnector(timeouts().connectMs));
-        const request: UpstreamRequest = {
-          method: 'GET',
-          origin: url.origin,
-          path: `${url.pathname}${url.search}`,
-          headers: { accept: '*/*', 'accept-encoding': 'identity', 'user-agent': 'indoxhub' },
-          body: null,
-          timeouts: limits,
-        };
-        const answer = await collect(pool, request, maxBytes).catch((error: GatewayError) => {
-          const code = error.code === 'url_not_allowed' ? 'url_not_allowed' : 'bad_request';
-          throw new GatewayError(
-            code,
-            code === 'bad_request' ? `The URL in '${param}' could not be fetched.` : error.message,
-            { param },
-          );
-        });
-        const location = answer.headers['location'];
-        if (answer.status >= 300 && answer.status < 400 && typeof location === 'string') {
-          target = new URL(location, url).href;
-          continue;
-        }
-        if (answer.status !== 200)
-          throw new GatewayError('bad_request', `The URL in '${param}' answered ${answer.status}.`, {
-            param,
-          });
-        const type = answer.headers['content-type'];
-        return {
-          contentType: typeof type === 'string' ? type : 'application/octet-stream',
-          body: answer.body,
-        };
-      }
-      throw new GatewayError('bad_request', `The URL in '${param}' redirects too often.`, { param });
+    fetch: (request, maxBytes) =>
+      collect((handler) => dispatch(poolOf(request.origin), request, handler), maxBytes),
+    fetchUrl: (url, param, maxBytes) => {
+      const allowPrivate = allowPrivateUrls();
+      const limits = timeouts();
+      return fetchUrl(url, param, allowPrivate, limits, (origin, request) => {
+        const connect = allowPrivate ? undefined : publicConnector(limits.connectMs);
+        return collect((handler) => dispatch(poolOf(origin, connect), request, handler), maxBytes);
+      });
     },
     async close() {
       await Promise.all([...pools.values()].map((pool) => pool.destroy()));

@@ -97,7 +97,7 @@ export function decodeChat(kind: 'chat' | 'completion', bytes: Buffer, schema: Z
   const params: JsonObject = {};
   for (const name in merged) if (!own.has(name)) params[name] = merged[name];
   const model = text(merged, 'model', 256);
-  if (model !== null && /[\u0000-\u001f\u007f]/.test(model)) {
+  if (model !== null && /\p{Cc}/u.test(model)) {
     throw badField('model', "Invalid value for 'model': control characters are not allowed");
   }
   const provider = text(merged, 'provider', 64);

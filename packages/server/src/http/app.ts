@@ -26,7 +26,12 @@ function errorResponse(context: AppContext, error: GatewayError): Response {
 
 const patterns = Object.values<Endpoint>(endpoints).map(({ method, path }) => ({
   method,
-  pattern: new RegExp(`^${path.replaceAll(/:\w+\{\.\+\}/g, '.+').replaceAll(/:\w+/g, '[^/]+').replaceAll('*', '.*')}/?$`),
+  pattern: new RegExp(
+    `^${path
+      .replaceAll(/:\w+\{\.\+\}/g, '.+')
+      .replaceAll(/:\w+/g, '[^/]+')
+      .replaceAll('*', '.*')}/?$`,
+  ),
 }));
 
 /** A path that answers, only not this method, is a 405. */
@@ -34,7 +39,10 @@ function missing(context: AppContext): GatewayError {
   const { path, method } = context.req;
   const others = patterns.filter((each) => each.pattern.test(path)).map((each) => each.method);
   return others.length > 0
-    ? new GatewayError('method_not_allowed', `${path.slice(0, 200)} answers ${[...new Set(others)].join(', ')}.`)
+    ? new GatewayError(
+        'method_not_allowed',
+        `${path.slice(0, 200)} answers ${[...new Set(others)].join(', ')}.`,
+      )
     : new GatewayError('not_found', `No such path: ${method} ${path.slice(0, 200)}`);
 }
 
@@ -43,7 +51,10 @@ export function createApp(gateway: Gateway, plane: 'all' | 'data' | 'admin' = 'a
   const app: App = new Hono<AppEnv>({ strict: true });
   app.onError((cause, context) => {
     if (cause instanceof GatewayError) return errorResponse(context, cause);
-    gateway.log.error({ err: cause, request_id: context.get('requestId') }, 'a request failed inside the gateway');
+    gateway.log.error(
+      { err: cause, request_id: context.get('requestId') },
+      'a request failed inside the gateway',
+    );
     return errorResponse(context, new GatewayError('internal'));
   });
   app.notFound((context) => errorResponse(context, missing(context)));
@@ -54,7 +65,8 @@ export function createApp(gateway: Gateway, plane: 'all' | 'data' | 'admin' = 'a
   app.use(async (context, next) => {
     const { path, method } = context.req;
     context.set('requestId', randomUUID());
-    if (method === 'OPTIONS' && isOpenToPages(path)) return new Response(null, { status: 204, headers: preflightHeaders });
+    if (method === 'OPTIONS' && isOpenToPages(path))
+      return new Response(null, { status: 204, headers: preflightHeaders });
     await next();
     for (const [name, value] of Object.entries(commonHeaders(path, context.get('requestId')))) {
       if (!context.res.headers.has(name)) context.res.headers.set(name, value);

@@ -14,9 +14,12 @@ export function readBody(incoming: IncomingMessage, maxBytes: number): Promise<B
   }
   const encoding = headers['content-encoding'];
   if (encoding !== undefined && encoding !== 'identity') {
-    return Promise.reject(new GatewayError('unsupported_media_type', 'Compressed request bodies are not accepted.'));
+    return Promise.reject(
+      new GatewayError('unsupported_media_type', 'Compressed request bodies are not accepted.'),
+    );
   }
-  const tooLarge = (): GatewayError => new GatewayError('body_too_large', `The request body is larger than ${maxBytes} bytes.`);
+  const tooLarge = (): GatewayError =>
+    new GatewayError('body_too_large', `The request body is larger than ${maxBytes} bytes.`);
   if (Number(headers['content-length'] ?? 0) > maxBytes) return Promise.reject(tooLarge());
   return new Promise((resolve, reject) => {
     const chunks: Buffer[] = [];

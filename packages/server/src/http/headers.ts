@@ -16,10 +16,17 @@ export function isOpenToPages(path: string): boolean {
   return !path.startsWith('/admin') && !path.startsWith('/metrics');
 }
 
-const openHeaders = { ...always, 'access-control-allow-origin': '*', 'access-control-expose-headers': exposed, 'cache-control': 'no-store' };
+const openHeaders = {
+  ...always,
+  'access-control-allow-origin': '*',
+  'access-control-expose-headers': exposed,
+  'cache-control': 'no-store',
+};
 
 export function commonHeaders(path: string, requestId: string): Record<string, string> {
-  return isOpenToPages(path) ? { ...openHeaders, 'x-request-id': requestId } : { ...always, 'cache-control': 'no-store', 'x-request-id': requestId };
+  return isOpenToPages(path)
+    ? { ...openHeaders, 'x-request-id': requestId }
+    : { ...always, 'cache-control': 'no-store', 'x-request-id': requestId };
 }
 
 export const preflightHeaders = {
@@ -47,7 +54,11 @@ export function single(headers: IncomingHttpHeaders, name: string, max: number):
   const value = headers[name];
   if (value === undefined) return null;
   if (typeof value !== 'string' || value.length > max || !/^[\x20-\x7e]+$/.test(value)) {
-    throw new GatewayError('bad_request', `The header ${name} must be 1 to ${max} visible ASCII characters.`, { param: name });
+    throw new GatewayError(
+      'bad_request',
+      `The header ${name} must be 1 to ${max} visible ASCII characters.`,
+      { param: name },
+    );
   }
   return value;
 }

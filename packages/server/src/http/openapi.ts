@@ -6,9 +6,17 @@ import { errorTable } from '../contract/errors.ts';
 type Json = Record<string, unknown>;
 
 function parametersOf(endpoint: Endpoint): Json[] {
-  const path = [...endpoint.path.matchAll(/:(\w+)/g)].map(([, name]) => ({ name, in: 'path', required: true, schema: { type: 'string' } }));
+  const path = [...endpoint.path.matchAll(/:(\w+)/g)].map(([, name]) => ({
+    name,
+    in: 'path',
+    required: true,
+    schema: { type: 'string' },
+  }));
   if (endpoint.method !== 'GET' || endpoint.input === undefined) return path;
-  const schema = z.toJSONSchema(endpoint.input, { io: 'input', unrepresentable: 'any' }) as { properties?: Record<string, Json>; required?: string[] };
+  const schema = z.toJSONSchema(endpoint.input, { io: 'input', unrepresentable: 'any' }) as {
+    properties?: Record<string, Json>;
+    required?: string[];
+  };
   const query = Object.entries(schema.properties ?? {}).map(([name, property]) => ({
     name,
     in: 'query',
@@ -28,7 +36,11 @@ const security: Readonly<Record<Endpoint['auth'], Json[]>> = {
 function operation(name: string, endpoint: Endpoint): Json {
   const { tag, summary, input, streams, method } = endpoint;
   const isNative = !endpoint.path.startsWith('/v1');
-  const error = { content: { 'application/json': { schema: { $ref: `#/components/schemas/${isNative ? 'Error' : 'OpenAIError'}` } } } };
+  const error = {
+    content: {
+      'application/json': { schema: { $ref: `#/components/schemas/${isNative ? 'Error' : 'OpenAIError'}` } },
+    },
+  };
   const answer: Json = { 'application/json': { schema: { type: 'object' } } };
   if (streams === true) answer['text/event-stream'] = { schema: { type: 'string' } };
   return {
@@ -39,8 +51,18 @@ function operation(name: string, endpoint: Endpoint): Json {
     parameters: parametersOf(endpoint),
     ...(method === 'GET' || input === undefined
       ? {}
-      : { requestBody: { required: true, content: { 'application/json': { schema: z.toJSONSchema(input, { io: 'input', unrepresentable: 'any' }) } } } }),
-    responses: { '200': { description: 'Success', content: answer }, default: { description: 'An error of the error table', ...error } },
+      : {
+          requestBody: {
+            required: true,
+            content: {
+              'application/json': { schema: z.toJSONSchema(input, { io: 'input', unrepresentable: 'any' }) },
+            },
+          },
+        }),
+    responses: {
+      '200': { description: 'Success', content: answer },
+      default: { description: 'An error of the error table', ...error },
+    },
   };
 }
 
@@ -52,11 +74,20 @@ export function openapiDocument(version: string): Json {
   }
   return {
     openapi: '3.1.0',
-    info: { title: 'IndoxHub', version, description: 'One API in front of every AI provider.', license: { name: 'Apache-2.0', identifier: 'Apache-2.0' } },
+    info: {
+      title: 'IndoxHub',
+      version,
+      description: 'One API in front of every AI provider.',
+      license: { name: 'Apache-2.0', identifier: 'Apache-2.0' },
+    },
     paths,
     components: {
       securitySchemes: {
-        apiKey: { type: 'http', scheme: 'bearer', description: 'An IndoxHub API key, or a token exchanged for one' },
+        apiKey: {
+          type: 'http',
+          scheme: 'bearer',
+          description: 'An IndoxHub API key, or a token exchanged for one',
+        },
         adminKey: { type: 'http', scheme: 'bearer', description: 'The admin key' },
       },
       schemas: {
@@ -79,7 +110,12 @@ export function openapiDocument(version: string): Json {
           properties: {
             error: {
               type: 'object',
-              properties: { message: { type: 'string' }, type: { type: 'string' }, param: { type: ['string', 'null'] }, code: { enum: Object.keys(errorTable) } },
+              properties: {
+                message: { type: 'string' },
+                type: { type: 'string' },
+                param: { type: ['string', 'null'] },
+                code: { enum: Object.keys(errorTable) },
+              },
             },
           },
         },

@@ -20,10 +20,16 @@ function cookieToken(header: string | undefined): string {
 }
 
 /** Throws 401, or 503 when the store cannot say. */
-export async function authorise(gateway: Gateway, authorization: string | undefined, cookie: string | undefined): Promise<Credential> {
+export async function authorise(
+  gateway: Gateway,
+  authorization: string | undefined,
+  cookie: string | undefined,
+): Promise<Credential> {
   const credential = bearerOf(authorization) || cookieToken(cookie);
   if (credential === '') throw new GatewayError('missing_api_key');
-  return isToken(credential) ? gateway.keys.byId(await gateway.tokens.verify(credential)) : gateway.keys.byKey(credential);
+  return isToken(credential)
+    ? gateway.keys.byId(await gateway.tokens.verify(credential))
+    : gateway.keys.byKey(credential);
 }
 
 export function authoriseCaller(context: AppContext, gateway: Gateway): Promise<Credential> {
@@ -32,16 +38,24 @@ export function authoriseCaller(context: AppContext, gateway: Gateway): Promise<
 
 const digest = (text: string): Buffer => hash('sha256', text, 'buffer');
 
-const isLoopback = (address: string | undefined): boolean => address !== undefined && /^(::1|(::ffff:)?127\.)/.test(address);
+const isLoopback = (address: string | undefined): boolean =>
+  address !== undefined && /^(::1|(::ffff:)?127\.)/.test(address);
 
 /** Throws 401 without the admin key, 403 with a tenant's. `loopback`: anybody on this machine will do. */
 export function authoriseAdmin(context: AppContext, gateway: Gateway, loopback: boolean): void {
   const header = context.req.header('authorization');
   const incoming = context.env.incoming;
   const forwarded = context.req.header('x-forwarded-for') ?? context.req.header('forwarded');
-  if (loopback && header === undefined && forwarded === undefined && isLoopback(incoming.socket.remoteAddress)) return;
+  if (
+    loopback &&
+    header === undefined &&
+    forwarded === undefined &&
+    isLoopback(incoming.socket.remoteAddress)
+  )
+    return;
   const presented = bearerOf(header);
-  if (presented === '') throw new GatewayError('missing_api_key', 'Not authenticated: send Authorization: Bearer <admin key>.');
+  if (presented === '')
+    throw new GatewayError('missing_api_key', 'Not authenticated: send Authorization: Bearer <admin key>.');
   const given = digest(presented);
   if (gateway.adminKeyHashes.some((known) => timingSafeEqual(known, given))) return;
   if (presented.startsWith('indox-')) throw new GatewayError('forbidden', 'This route needs the admin key.');

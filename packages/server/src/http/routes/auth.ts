@@ -10,12 +10,17 @@ async function exchange(context: AppContext, gateway: Gateway, apiKey: string): 
   const { key } = await gateway.keys.byKey(apiKey);
   const token = await gateway.tokens.issue(key.id);
   const secure = gateway.settings.publicUrl?.startsWith('https:') === true ? '; Secure' : '';
-  context.header('set-cookie', `access_token=${token}; Path=/; HttpOnly; SameSite=Lax; Max-Age=${tokenLifetime}${secure}`);
+  context.header(
+    'set-cookie',
+    `access_token=${token}; Path=/; HttpOnly; SameSite=Lax; Max-Age=${tokenLifetime}${secure}`,
+  );
   return context.json({ access_token: token, token_type: 'bearer', expires_in: tokenLifetime });
 }
 
 export function authRoutes(app: App, gateway: Gateway): void {
-  mount(app, gateway, endpoints.apiKeyExchange, (context) => exchange(context, gateway, context.req.header('x-api-key') ?? ''));
+  mount(app, gateway, endpoints.apiKeyExchange, (context) =>
+    exchange(context, gateway, context.req.header('x-api-key') ?? ''),
+  );
   mount(app, gateway, endpoints.tokenExchange, async (context) => {
     const length = Number(context.req.header('content-length') ?? 0);
     if (length > 8_192) throw new GatewayError('body_too_large');

@@ -18,10 +18,17 @@ import { mount, mountRaw, type App, type AppContext } from '../route.ts';
 type Kind = 'chat' | 'completion';
 
 /** The error as this request's answer; a stream that has begun ends its own way and never comes here. */
-function sendError(context: AppContext, gateway: Gateway, dialect: ChatDialect, requestId: string, cause: unknown): void {
+function sendError(
+  context: AppContext,
+  gateway: Gateway,
+  dialect: ChatDialect,
+  requestId: string,
+  cause: unknown,
+): void {
   const { incoming, outgoing } = context.env;
   const error = cause instanceof GatewayError ? cause : new GatewayError('internal', undefined, { cause });
-  if (error.code === 'internal') gateway.log.error({ err: cause, request_id: requestId }, 'a call failed inside the gateway');
+  if (error.code === 'internal')
+    gateway.log.error({ err: cause, request_id: requestId }, 'a call failed inside the gateway');
   if (outgoing.headersSent || outgoing.destroyed) return;
   const headers = {
     ...commonHeaders(context.req.path, requestId),
@@ -32,7 +39,13 @@ function sendError(context: AppContext, gateway: Gateway, dialect: ChatDialect, 
   outgoing.writeHead(error.status, headers).end(dialect.encodeError(error, requestId));
 }
 
-async function serve(context: AppContext, gateway: Gateway, kind: Kind, dialect: ChatDialect, route: string): Promise<void> {
+async function serve(
+  context: AppContext,
+  gateway: Gateway,
+  kind: Kind,
+  dialect: ChatDialect,
+  route: string,
+): Promise<void> {
   const { incoming, outgoing } = context.env;
   const requestId = randomUUID();
   const startedAtMs = Date.now();
@@ -40,8 +53,8 @@ async function serve(context: AppContext, gateway: Gateway, kind: Kind, dialect:
     const { headers } = incoming;
     const common = commonHeaders(route, requestId);
     const credential = await authorise(gateway, headers.authorization, headers.cookie);
-    const client = new RawClient(outgoing as ConstructorParameters<typeof RawClient>[0], common);
-    const body = await readBody(incoming as Parameters<typeof readBody>[0], gateway.settings.maxBodyBytes);
+    const client = new RawClient(outgoing, common);
+    const body = await readBody(incoming, gateway.settings.maxBodyBytes);
     const reply = await serveCall(gateway, {
       requestId,
       kind,
@@ -55,7 +68,11 @@ async function serve(context: AppContext, gateway: Gateway, kind: Kind, dialect:
       startedAtMs,
     });
     if (reply === null || client.gone) return;
-    outgoing.writeHead(reply.status, { ...common, ...reply.headers, 'content-length': String(Buffer.byteLength(reply.body)) });
+    outgoing.writeHead(reply.status, {
+      ...common,
+      ...reply.headers,
+      'content-length': String(Buffer.byteLength(reply.body)),
+    });
     outgoing.end(reply.body);
   } catch (error) {
     sendError(context, gateway, dialect, requestId, error);
@@ -80,7 +97,8 @@ export function chatRoutes(app: App, gateway: Gateway): void {
       const id = context.req.param('id') ?? '';
       const { account } = context.get('credential');
       // A stranger's, an unknown and a finished stream look alike.
-      const success = gateway.streams.stop(account.id, id) || (await gateway.storage.requestStop(account.id, id));
+      const success =
+        gateway.streams.stop(account.id, id) || (await gateway.storage.requestStop(account.id, id));
       return context.json({ success });
     });
   stop(endpoints.stopCompletion);

@@ -6,7 +6,9 @@ import { mount, type App, type Handler } from '../route.ts';
 
 function live(gateway: Gateway): Handler {
   return (context) =>
-    gateway.draining ? context.json({ status: 'draining' }, 503) : context.json({ status: 'ok', version: gateway.version });
+    gateway.draining
+      ? context.json({ status: 'draining' }, 503)
+      : context.json({ status: 'ok', version: gateway.version });
 }
 
 function ready(gateway: Gateway): Handler {
@@ -35,8 +37,10 @@ export function operationRoutes(app: App, gateway: Gateway): void {
   serve(endpoints.root, (context) =>
     context.json({ status: 'ok', message: 'IndoxHub is running', version: gateway.version, docs: '/docs' }),
   );
-  for (const endpoint of [endpoints.live, endpoints.health, endpoints.healthLive, endpoints.healthLiveness]) serve(endpoint, live(gateway));
-  for (const endpoint of [endpoints.ready, endpoints.healthReady, endpoints.healthReadiness]) serve(endpoint, ready(gateway));
+  for (const endpoint of [endpoints.live, endpoints.health, endpoints.healthLive, endpoints.healthLiveness])
+    serve(endpoint, live(gateway));
+  for (const endpoint of [endpoints.ready, endpoints.healthReady, endpoints.healthReadiness])
+    serve(endpoint, ready(gateway));
   serve(endpoints.metrics, async (context) =>
     context.body(await gateway.metrics.text(), 200, { 'content-type': gateway.metrics.contentType }),
   );
@@ -54,6 +58,8 @@ export function operationRoutes(app: App, gateway: Gateway): void {
       );
       return `<section><h2>${tag}</h2><table><thead><tr><th>Method</th><th>Path</th><th>Who</th><th>What</th></tr></thead><tbody>${cells.join('')}</tbody></table></section>`;
     });
-    return context.html(`${docsPage('IndoxHub API')}<p>The full description: <a href="/openapi.json">openapi.json</a></p>${sections.join('')}</main></body></html>`);
+    return context.html(
+      `${docsPage('IndoxHub API')}<p>The full description: <a href="/openapi.json">openapi.json</a></p>${sections.join('')}</main></body></html>`,
+    );
   });
 }

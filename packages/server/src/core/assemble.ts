@@ -1,0 +1,90 @@
+/** Puts a gateway together; main.ts runs it. */
+import { randomUUID } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { pino } from 'pino';
+import type { Settings } from '../contract/settings.ts';
+import { vendors } from '../providers/registry.ts';
+import type { Storage } from '../storage/storage.ts';
+import { createAccounts } from './accounts.ts';
+import { loadCatalogue } from './catalogue.ts';
+import { createFoundModels, type FoundModels } from './found.ts';
+import type { Gateway } from './gateway.ts';
+import { createKeys } from './keys.ts';
+import { createLedger } from './ledger.ts';
+import { createMetrics } from './metrics.ts';
+import { createModels } from './models.ts';
+import { createStreams } from './streams.ts';
+import { createTargets } from './targets.ts';
+import { createTokens } from './tokens.ts';
+import { createTransport } from './transport.ts';
+
+function packageVersion(): string {
+  return String(JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')).version);
+}
+
+export interface Assembled {
+  readonly gateway: Gateway;
+  /** Filled by discovery. */
+  readonly found: FoundModels;
+  /** Other settings from now on, as a whole. */
+  readonly swap: (next: Settings) => void;
+  /** New calls are refused from now on. */
+  readonly drain: () => void;
+}
+
+export async function assemble(
+  settings: Settings,
+  storage: Storage,
+  adminKeyHashes: readonly Buffer[],
+): Promise<Assembled> {
+  let current = settings;
+  let draining = false;
+  const log = pino({ level: settings.logLevel, base: null, serializers: { err: pino.stdSerializers.err } });
+  const catalogue = loadCatalogue(fileURLToPath(new URL('../../catalogue', import.meta.url)));
+  const found = createFoundModels();
+  const vendorMap = new Map(vendors.map((vendor) => [vendor.id, vendor]));
+  const modelsOf = (from: Settings) => createModels({ catalogue, settings: from, vendors: vendorMap, found });
+  let models = modelsOf(settings);
+  const ledger = createLedger(storage);
+  const targets = createTargets();
+  const accounts = createAccounts(storage, (operation) => ledger.run(operation));
+  const gateway: Gateway = {
+    get settings() {
+      return current;
+    },
+    get models() {
+      return models;
+    },
+    get draining() {
+      return draining;
+    },
+    version: packageVersion(),
+    log,
+    storage,
+    accounts,
+    keys: createKeys(storage),
+    tokens: await createTokens(storage),
+    ledger,
+    targets,
+    transport: createTransport(
+      () => current.timeouts,
+      () => current.allowPrivateUrls,
+    ),
+    streams: createStreams(),
+    metrics: createMetrics(() => targets.states()),
+    adminKeyHashes,
+    owner: randomUUID(),
+  };
+  return {
+    gateway,
+    found,
+    swap: (next: Settings): void => {
+      current = next;
+      models = modelsOf(next);
+    },
+    drain: (): void => {
+      draining = true;
+    },
+  };
+}
