@@ -1,0 +1,392 @@
+"""The unmodified Python client `indoxhub` against a gateway."""
+
+import json
+import logging
+import socket
+import time
+
+import indoxhub
+from indoxhub import Client, exceptions as errors
+
+from checks import EXPIRED_TOKEN, KEY, MODEL, URL, account_key, check, main, raises
+
+logging.disable(logging.CRITICAL)
+HELLO = [{"role": "user", "content": "Hello there"}]
+client = Client(api_key=KEY, base_url=URL, timeout=30)
+
+
+def say(text):
+    return [{"role": "user", "content": text}]
+
+
+def client_of(key):
+    return Client(api_key=key, base_url=URL, timeout=30)
+
+
+def joined(frames):
+    return "".join(frame["data"] for frame in frames if frame.get("type") == "content")
+
+
+def printed(frames):
+    """What a program prints that prints every frame's data."""
+    return "".join(frame["data"] for frame in frames if isinstance(frame.get("data"), str))
+
+
+@check
+def construct():
+    """the constructor exchanges the key for a token and a cookie"""
+    assert indoxhub.__version__ == "0.2.2", indoxhub.__version__
+    assert client.access_token.count(".") == 2
+    assert client.session.cookies.get("access_token") == client.access_token
+
+
+@check
+def trailing_slash():
+    """a base URL with a trailing slash"""
+    assert Client(api_key=KEY, base_url=URL + "/", timeout=30).chat(HELLO)["success"] is True
+
+
+@check
+def context_manager():
+    """the client as a context manager"""
+    with client_of(KEY) as other:
+        assert other.chat(HELLO)["data"] == "You said: Hello there"
+
+
+@check
+def cookie_only():
+    """the cookie alone authenticates"""
+    other = client_of(KEY)
+    other.access_token = None
+    assert other.chat(HELLO)["data"] == "You said: Hello there"
+
+
+@check
+def bad_key():
+    """a wrong key: AuthenticationError from the constructor, the key not in its text"""
+    bad = "indox-" + "a" * 32
+    error = raises(errors.AuthenticationError, lambda: client_of(bad), "invalid api key")
+    assert bad not in str(error)
+
+
+@check
+def expired_token():
+    """an expired token is exchanged again, once, and the call goes through"""
+    other = client_of(KEY)
+    other.access_token = EXPIRED_TOKEN
+    other.session.cookies.clear()
+    exchanges = []
+    authenticate = other._authenticate
+    other._authenticate = lambda: (exchanges.append(1), authenticate())
+    assert other.chat(HELLO)["data"] == "You said: Hello there"
+    assert len(exchanges) == 1, exchanges
+    assert other.access_token != EXPIRED_TOKEN
+
+
+@check
+def expired_token_stream():
+    """an expired token before a stream, too"""
+    other = client_of(KEY)
+    other.access_token = EXPIRED_TOKEN
+    other.session.cookies.clear()
+    assert joined(other.chat(HELLO, stream=True)) == "You said: Hello there"
+
+
+@check
+def test_connection():
+    """test_connection()"""
+    answer = client.test_connection()
+    assert answer["status"] == "connected", answer
+    assert answer["status_code"] == 200
+    assert answer["server_info"]["status"] == "ok", answer
+
+
+@check
+def chat():
+    """chat(): the native envelope"""
+    answer = client.chat(HELLO)
+    assert answer["data"] == "You said: Hello there", answer
+    assert answer["success"] is True and answer["message"] == ""
+    assert answer["provider"] == "openai" and answer["model"] == "gpt-4o-mini"
+    assert answer["finish_reason"] == "stop"
+    assert answer["byok_api_key"] is False and answer["raw_response"] is None
+    assert answer["images"] is None and answer["reasoning_content"] is None
+    usage = answer["usage"]
+    assert (usage["tokens_prompt"], usage["tokens_completion"], usage["tokens_total"]) == (12, 8, 20)
+    assert abs(usage["cost"] - (12 * 0.15 + 8 * 0.60) / 1e6) < 1e-15, usage
+    assert abs(sum(usage["cost_breakdown"].values()) - usage["cost"]) < 1e-9
+    assert usage["latency"] == answer["duration_ms"] >= 0
+    assert len(answer["request_id"]) == 36 and answer["created_at"].endswith("Z")
+    assert answer["choices"][0]["message"]["content"] == answer["data"]
+
+
+@check
+def chat_parts():
+    """chat() with content as a list of parts"""
+    answer = client.chat([{"role": "user", "content": [{"type": "text", "text": "in parts"}]}])
+    assert answer["data"] == "You said: in parts"
+
+
+@check
+def chat_stream():
+    """chat(stream=True): every frame parsed, text joined once, usage at the end"""
+    frames = list(client.chat(HELLO, stream=True))
+    assert joined(frames) == "You said: Hello there", frames
+    assert printed(frames) == "You said: Hello there"
+    start, final = frames[0], [f for f in frames if f.get("type") == "usage_final"]
+    assert start["type"] == "usage_start" and len(start["request_id"]) == 36
+    assert len(final) == 1
+    assert (final[0]["input_tokens"], final[0]["output_tokens"]) == (12, 8)
+    assert final[0]["cost_usd"] > 0 and final[0]["latency_ms"] >= 0
+    finish = [f for f in frames if f.get("type") == "finish"]
+    assert [f["finish_reason"] for f in finish] == ["stop"]
+
+
+@check
+def stream_stop():
+    """a stream stopped by its request id ends with finish_reason cancelled"""
+    frames = []
+    stopped = None
+    for frame in client.chat(say("[slow]"), stream=True):
+        frames.append(frame)
+        if len(frames) == 4:
+            stopped = client._request("POST", f"completions/stop-stream/{frames[0]['request_id']}")
+    assert stopped == {"success": True}
+    assert [f["finish_reason"] for f in frames if f.get("type") == "finish"] == ["cancelled"]
+    assert [f for f in frames if f.get("type") == "usage_final"][0]["cost_usd"] > 0
+
+
+@check
+def stream_break():
+    """an error inside a stream raises APIError after the text"""
+    got = []
+
+    def read():
+        for frame in client.chat(say("[break]"), stream=True):
+            got.append(frame)
+
+    raises(errors.APIError, read, "502")
+    assert joined(got) == "You said: [break]"
+
+
+@check
+def completion():
+    """completion()"""
+    answer = client.completion("Once upon a time")
+    assert answer["data"] == "You said: Once upon a time", answer
+    assert answer["usage"]["tokens_total"] == 20
+
+
+@check
+def completion_stream():
+    """completion(stream=True)"""
+    frames = list(client.completion("Once upon a time", stream=True))
+    assert joined(frames) == "You said: Once upon a time", frames
+    assert printed(frames) == joined(frames)
+
+
+@check
+def sandbox():
+    """the keyless local model, whole and streamed"""
+    answer = client.chat(HELLO, model="local/sandbox")
+    assert answer["data"] and answer["provider"] == "local"
+    assert joined(client.chat(HELLO, model="local/sandbox", stream=True)) == answer["data"]
+
+
+@check
+def parameters():
+    """keyword extras reach the vendor; nulls and our own fields do not"""
+    sent = json.loads(client.chat(say("[params]"), top_p=0.5, seed=42, stop=["x"], session_id="s")["data"])
+    assert sent["top_p"] == 0.5 and sent["seed"] == 42 and sent["stop"] == ["x"], sent
+    assert sent["temperature"] == 0.7 and sent["model"] == "gpt-4o-mini"
+    for name in ("max_tokens", "byok_api_key", "additional_params", "session_id", "provider"):
+        assert name not in sent, sent
+
+
+@check
+def nested_parameters():
+    """additional_params given as a keyword arrive although the client wraps them again"""
+    sent = json.loads(client.chat(say("[params]"), additional_params={"seed": 7}, top_p=0.25)["data"])
+    assert sent["seed"] == 7 and sent["top_p"] == 0.25, sent
+
+
+@check
+def provider_keyword():
+    """provider= beside a bare model name"""
+    answer = client.chat(HELLO, model="gpt-4o-mini", provider="openai")
+    assert answer["provider"] == "openai" and answer["model"] == "gpt-4o-mini"
+
+
+@check
+def tools():
+    """a tool call arrives in data and choices; its result is answered"""
+    tool = {"type": "function", "function": {"name": "weather", "parameters": {"type": "object", "properties": {}}}}
+    answer = client.chat(HELLO, tools=[tool])
+    assert answer["finish_reason"] == "tool_calls"
+    call = answer["data"]["tool_calls"][0]
+    assert call["function"] == {"name": "weather", "arguments": '{"city":"Oslo"}'}, answer
+    assert answer["choices"][0]["message"]["tool_calls"][0]["id"] == call["id"]
+    turns = HELLO + [
+        {"role": "assistant", "content": None, "tool_calls": [call]},
+        {"role": "tool", "tool_call_id": call["id"], "content": "rain"},
+    ]
+    assert client.chat(turns, tools=[tool])["data"] == "The tool said: rain"
+    pieces = [
+        piece["function"].get("arguments", "")
+        for frame in client.chat(HELLO, tools=[tool], stream=True)
+        if frame.get("type") == "tool_calls"
+        for piece in frame["choices"][0]["delta"]["tool_calls"]
+    ]
+    assert "".join(pieces) == '{"city":"Oslo"}'
+
+
+@check
+def byok():
+    """byok_api_key reaches the vendor as its key, costs nothing and is said"""
+    answer = client.chat(say("[key]"), byok_api_key="sk-of-the-caller-1234")
+    assert answer["data"] == "Bearer sk-of-the-caller-1234", answer["data"]
+    assert answer["byok_api_key"] is True and answer["usage"]["cost"] == 0
+    assert client.chat(say("[key]"))["data"] == "Bearer sk-of-the-gateway"
+
+
+@check
+def byok_rejected():
+    """a rejected BYOK key is no AuthenticationError and is not in the text"""
+    error = raises(
+        errors.InvalidParametersError,
+        lambda: client.chat(say("[status 401]"), byok_api_key="sk-of-the-caller-1234"),
+    )
+    assert "sk-of-the-caller" not in str(error)
+
+
+@check
+def models():
+    """models(), models(provider), get_model_info()"""
+    providers = client.models()
+    assert isinstance(providers, list)
+    openai = next(each for each in providers if each["id"] == "openai")
+    assert any(model["id"] == "gpt-4o-mini" for model in openai["models"])
+    assert any(model["id"] == "gpt-4o-mini" for model in openai["text_completions"])
+    assert client.models("openai")["id"] == "openai"
+    info = client.get_model_info("openai", "gpt-4o-mini")
+    assert info["id"] == "gpt-4o-mini" and info["provider"] == "openai" and info["modelName"]
+    assert info["pricing"]["input"] == 0.00015 and info["pricing"]["unit"] == "1K tokens", info
+    assert "chat" in info["capabilities"] and info["byok"] is True
+
+
+@check
+def usage():
+    """get_usage() counts this account's calls exactly"""
+    other = client_of(account_key("1.00"))
+    cost = sum(other.chat(HELLO)["usage"]["cost"] for _ in range(3))
+    report = other.get_usage()
+    assert report["total_requests"] == 3, report
+    assert abs(report["total_cost"] - cost) < 1e-12
+    assert abs(report["remaining_credits"] - (1 - cost)) < 1e-9
+    assert report["total_tokens"] == {"input": 36, "output": 24, "total": 60}
+    assert report["endpoints"]["chat"]["requests"] == 3
+    assert report["models"]["openai/gpt-4o-mini"]["requests"] == 3
+    assert report["daily_usage"][0]["requests"] == 3
+
+
+@check
+def invalid_parameters():
+    """InvalidParametersError names the field"""
+    raises(errors.InvalidParametersError, lambda: client.chat(HELLO, temperature=9), "temperature")
+    raises(errors.InvalidParametersError, lambda: client.chat([]), "messages")
+
+
+@check
+def unconfigured_provider():
+    """a provider without a key is an InvalidParametersError that names the variable"""
+    raises(
+        errors.InvalidParametersError,
+        lambda: client.chat(HELLO, model="mistral/mistral-small-latest"),
+        "MISTRAL_API_KEY",
+    )
+
+
+@check
+def provider_not_found():
+    """ProviderNotFoundError"""
+    raises(errors.ProviderNotFoundError, lambda: client.chat(HELLO, model="nobody/gpt"), "nobody")
+    raises(errors.ProviderNotFoundError, lambda: client.models("nobody"))
+
+
+@check
+def model_not_found():
+    """ModelNotFoundError"""
+    raises(errors.ModelNotFoundError, lambda: client.get_model_info("openai", "no-such"), "openai/no-such")
+
+
+@check
+def model_not_available():
+    """ModelNotAvailableError when the vendor does not know the model"""
+    raises(errors.ModelNotAvailableError, lambda: client.chat(say("[status 404]")))
+
+
+@check
+def insufficient_credits():
+    """InsufficientCreditsError, whole and streamed"""
+    poor = client_of(account_key("0.000001"))
+    raises(errors.InsufficientCreditsError, lambda: poor.chat(HELLO, max_tokens=1000), "insufficient credits")
+    raises(errors.InsufficientCreditsError, lambda: poor.chat(HELLO, stream=True))
+
+
+@check
+def rate_limit():
+    """RateLimitError by the key's own limit, and by the vendor's"""
+    limited = client_of(account_key(rpm=2))
+    limited.chat(HELLO)
+    limited.chat(HELLO)
+    raises(errors.RateLimitError, lambda: limited.chat(HELLO), "2 requests per minute")
+    raises(errors.RateLimitError, lambda: client.chat(say("[status 429]")))
+
+
+@check
+def request_error():
+    """RequestError when the vendor fails; a vendor's 401 is no AuthenticationError"""
+    raises(errors.RequestError, lambda: client.chat(say("[status 502]")), "502")
+    raises(errors.RequestError, lambda: client.chat(say("[status 401]")))
+
+
+@check
+def api_error():
+    """APIError for a model the key may not use (403)"""
+    narrow = client_of(account_key(allowed_models=["local/*"]))
+    raises(errors.APIError, lambda: narrow.chat(HELLO), "403")
+    assert narrow.chat(HELLO, model="local/sandbox")["success"]
+
+
+@check
+def revoked():
+    """a key revoked under a client: AuthenticationError within a second"""
+    from checks import admin
+
+    made = admin("/keys", {"name": "to be revoked"})
+    other = client_of(made["api_key"])
+    assert other.chat(HELLO)["success"]
+    admin(f"/keys/{made['id']}/revoke", {})
+    time.sleep(1)
+    raises(errors.AuthenticationError, lambda: other.chat(HELLO), "revoked")
+
+
+@check
+def resemble():
+    """client.resemble: ResembleBusinessPlanError"""
+    raises(errors.ResembleBusinessPlanError, lambda: client.resemble.tts.list_voices(), "business-plan")
+
+
+@check
+def network_error():
+    """NetworkError when nobody listens"""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    other = client_of(KEY)
+    other.base_url = f"http://127.0.0.1:{port}"
+    raises(errors.NetworkError, lambda: other.chat(HELLO))
+    raises(errors.NetworkError, lambda: Client(api_key=KEY, base_url=f"http://127.0.0.1:{port}", timeout=5))
+
+
+main()

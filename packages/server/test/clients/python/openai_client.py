@@ -1,0 +1,236 @@
+"""The unmodified Python `openai` SDK against a gateway."""
+
+import json
+
+import openai
+from openai import OpenAI
+
+from checks import KEY, MODEL, URL, account_key, check, main, raises
+
+HELLO = [{"role": "user", "content": "Hello there"}]
+TOOL = {
+    "type": "function",
+    "function": {"name": "weather", "parameters": {"type": "object", "properties": {"city": {"type": "string"}}}},
+}
+
+
+def client_of(key=KEY, path="/v1", **more):
+    return OpenAI(api_key=key, base_url=URL + path, max_retries=0, timeout=30, **more)
+
+
+client = client_of()
+native = client_of(path="/api/v1")
+bare = client_of(path="")
+
+
+def say(text, model=MODEL, **more):
+    return client.chat.completions.create(model=model, messages=[{"role": "user", "content": text}], **more)
+
+
+@check
+def chat():
+    """chat: OpenAI's shape with the cost inside usage"""
+    answer = say("Hello there")
+    assert answer.choices[0].message.content == "You said: Hello there"
+    assert answer.choices[0].finish_reason == "stop" and answer.choices[0].message.role == "assistant"
+    assert answer.object == "chat.completion" and isinstance(answer.created, int)
+    assert (answer.usage.prompt_tokens, answer.usage.completion_tokens, answer.usage.total_tokens) == (12, 8, 20)
+    assert abs(answer.usage.cost - 0.0000066) < 1e-12, answer.usage
+    assert answer._request_id is not None and len(answer._request_id) == 36
+
+
+@check
+def parameters():
+    """parameters reach the vendor as they were given"""
+    sent = json.loads(say("[params]", temperature=0, top_p=0.5, seed=3, max_tokens=9, user="u", extra_body={"top_k": 5}).choices[0].message.content)
+    assert sent == {"model": "gpt-4o-mini", "temperature": 0, "top_p": 0.5, "seed": 3, "max_tokens": 9, "user": "u", "top_k": 5}, sent
+
+
+@check
+def stream():
+    """stream without include_usage: no usage chunk, no empty choices"""
+    chunks = list(say("Hello there", stream=True))
+    assert all(len(chunk.choices) == 1 for chunk in chunks), chunks
+    assert "".join(chunk.choices[0].delta.content or "" for chunk in chunks) == "You said: Hello there"
+    assert chunks[-1].choices[0].finish_reason == "stop"
+    assert all(chunk.usage is None for chunk in chunks)
+    assert len({chunk.id for chunk in chunks}) == 1
+
+
+@check
+def stream_usage():
+    """stream with include_usage: one last chunk with usage and cost"""
+    chunks = list(say("Hello there", stream=True, stream_options={"include_usage": True}))
+    last = chunks[-1]
+    assert last.choices == [] and last.usage.total_tokens == 20
+    assert abs(last.usage.cost - 0.0000066) < 1e-12, last.usage
+    assert "".join(c.choices[0].delta.content or "" for c in chunks[:-1]) == "You said: Hello there"
+
+
+@check
+def stream_helper():
+    """the stream helper with its events and final completion"""
+    with client.chat.completions.stream(model=MODEL, messages=HELLO) as events:
+        text = "".join(event.delta for event in events if event.type == "content.delta")
+        final = events.get_final_completion()
+    assert text == final.choices[0].message.content == "You said: Hello there"
+
+
+@check
+def stream_break():
+    """an error inside a stream raises APIError after the text"""
+    got = []
+
+    def read():
+        for chunk in say("[break]", stream=True):
+            got.append(chunk.choices[0].delta.content or "")
+
+    raises(openai.APIError, read)
+    assert "".join(got) == "You said: [break]"
+
+
+@check
+def tools():
+    """tools, whole: the call and its result"""
+    answer = say("weather?", tools=[TOOL])
+    choice = answer.choices[0]
+    call = choice.message.tool_calls[0]
+    assert choice.finish_reason == "tool_calls" and choice.message.content is None
+    assert call.function.name == "weather" and json.loads(call.function.arguments) == {"city": "Oslo"}
+    turns = [*HELLO, choice.message, {"role": "tool", "tool_call_id": call.id, "content": "rain"}]
+    after = client.chat.completions.create(model=MODEL, messages=turns, tools=[TOOL])
+    assert after.choices[0].message.content == "The tool said: rain"
+
+
+@check
+def tools_stream():
+    """tools, streamed: fragments assemble"""
+    with client.chat.completions.stream(model=MODEL, messages=HELLO, tools=[TOOL]) as events:
+        final = events.get_final_completion()
+    call = final.choices[0].message.tool_calls[0]
+    assert call.id == "call_1" and call.function.name == "weather"
+    assert json.loads(call.function.arguments) == {"city": "Oslo"}
+    assert final.choices[0].finish_reason == "tool_calls"
+
+
+@check
+def completions():
+    """text completions, whole and streamed"""
+    answer = client.completions.create(model=MODEL, prompt="Once upon a time")
+    assert answer.choices[0].text == "You said: Once upon a time"
+    assert answer.object == "text_completion" and answer.usage.total_tokens == 20
+    chunks = client.completions.create(model=MODEL, prompt="Once upon a time", stream=True)
+    assert "".join(chunk.choices[0].text for chunk in chunks) == "You said: Once upon a time"
+
+
+@check
+def models():
+    """models.list and models.retrieve, ids with a slash"""
+    listed = [model.id for model in client.models.list()]
+    assert "openai/gpt-4o-mini" in listed and "local/sandbox" in listed, listed[:5]
+    model = client.models.retrieve("openai/gpt-4o-mini")
+    assert model.id == "openai/gpt-4o-mini" and model.object == "model" and model.owned_by == "openai"
+
+
+@check
+def raw_response():
+    """headers by with_raw_response"""
+    raw = client.chat.completions.with_raw_response.create(model=MODEL, messages=HELLO)
+    assert len(raw.headers["x-request-id"]) == 36
+    assert raw.parse().choices[0].message.content == "You said: Hello there"
+
+
+@check
+def bad_request():
+    """BadRequestError names the parameter; also for what the vendor refuses"""
+    error = raises(openai.BadRequestError, lambda: say("hi", temperature=9), "temperature")
+    assert error.param == "temperature" and error.code == "bad_request" and error.type == "invalid_request_error"
+    raises(openai.BadRequestError, lambda: say("[status 400]"), "The vendor says 400")
+
+
+@check
+def authentication():
+    """AuthenticationError, the key not in its text"""
+    bad = "indox-" + "b" * 32
+    error = raises(openai.AuthenticationError, lambda: client_of(bad).models.with_raw_response.list() and client_of(bad).chat.completions.create(model=MODEL, messages=HELLO))
+    assert bad not in str(error) and error.code == "invalid_api_key"
+
+
+@check
+def permission():
+    """PermissionDeniedError for a model the key may not use"""
+    narrow = client_of(account_key(allowed_models=["local/*"]))
+    error = raises(openai.PermissionDeniedError, lambda: narrow.chat.completions.create(model=MODEL, messages=HELLO))
+    assert error.code == "model_not_allowed"
+
+
+@check
+def not_found():
+    """NotFoundError for a provider, a model and a path"""
+    raises(openai.NotFoundError, lambda: say("hi", model="nobody/x"))
+    error = raises(openai.NotFoundError, lambda: client.models.retrieve("openai/no-such"))
+    assert error.code == "model_not_found"
+    raises(openai.NotFoundError, lambda: client.get("/no/such/path", cast_to=object))
+
+
+@check
+def rate_limit():
+    """RateLimitError with Retry-After, and the SDK's own retry after the vendor's"""
+    limited = client_of(account_key(rpm=1))
+    limited.chat.completions.create(model=MODEL, messages=HELLO)
+    error = raises(openai.RateLimitError, lambda: limited.chat.completions.create(model=MODEL, messages=HELLO))
+    assert int(error.response.headers["retry-after"]) >= 1
+    assert error.response.headers["x-ratelimit-limit-requests"] == "1"
+    raises(openai.RateLimitError, lambda: say("[status 429]"))
+
+
+@check
+def payment():
+    """402 is an APIStatusError that is not retried"""
+    poor = OpenAI(api_key=account_key("0.000001"), base_url=URL + "/v1", max_retries=2, timeout=30)
+    error = raises(openai.APIStatusError, lambda: poor.chat.completions.create(model=MODEL, messages=HELLO, max_tokens=1000))
+    assert error.status_code == 402 and error.code == "insufficient_credits"
+    assert error.response.headers["x-should-retry"] == "false"
+
+
+@check
+def server_error():
+    """InternalServerError for a failing vendor; a vendor's 401 is no AuthenticationError"""
+    error = raises(openai.InternalServerError, lambda: say("[status 502]"))
+    assert error.status_code == 502 and error.code == "upstream_error"
+    raises(openai.InternalServerError, lambda: say("[status 401]"))
+
+
+@check
+def idempotency():
+    """an Idempotency-Key gives the same answer again"""
+    headers = {"Idempotency-Key": "python-openai-1"}
+    first = client.chat.completions.with_raw_response.create(model=MODEL, messages=HELLO, extra_headers=headers)
+    again = client.chat.completions.with_raw_response.create(model=MODEL, messages=HELLO, extra_headers=headers)
+    assert again.headers["idempotent-replayed"] == "true"
+    assert again.text == first.text if isinstance(first.text, str) else again.text() == first.text()
+
+
+@check
+def bare_host():
+    """base_url without a path: chat, stream and completions"""
+    assert bare.chat.completions.create(model=MODEL, messages=HELLO).choices[0].message.content == "You said: Hello there"
+    chunks = bare.chat.completions.create(model=MODEL, messages=HELLO, stream=True)
+    assert "".join(c.choices[0].delta.content or "" for c in chunks) == "You said: Hello there"
+    assert bare.completions.create(model=MODEL, prompt="x").choices[0].text == "You said: x"
+    raises(openai.BadRequestError, lambda: bare.chat.completions.create(model=MODEL, messages=[]), "messages")
+
+
+@check
+def native_prefix():
+    """base_url /api/v1: choices beside the native fields, whole and streamed"""
+    answer = native.chat.completions.create(model=MODEL, messages=HELLO)
+    assert answer.choices[0].message.content == "You said: Hello there" and answer.data == "You said: Hello there"
+    chunks = native.chat.completions.create(model=MODEL, messages=HELLO, stream=True)
+    text = "".join((c.choices[0].delta.content or "") for c in chunks if getattr(c, "choices", None))
+    assert text == "You said: Hello there"
+    assert native.completions.create(model=MODEL, prompt="x").choices[0].text == "You said: x"
+    raises(openai.NotFoundError, lambda: native.chat.completions.create(model="nobody/x", messages=HELLO), "nobody")
+
+
+main()
