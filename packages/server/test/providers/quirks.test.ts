@@ -1,11 +1,12 @@
+import { spawnSync } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import type { ChatRequest, JsonObject } from '../../src/contract/chat.ts';
 import type { CatalogueModel } from '../../src/contract/catalogue.ts';
 import { openaiChat, openaiCompletion } from '../../src/dialects/openai/chat.ts';
 import { openaiChatCodec } from '../../src/providers/openai-compatible/codec.ts';
-import { plain } from '../../src/providers/openai-compatible/quirks.ts';
 import { decodeUsage } from '../../src/providers/openai-compatible/usage.ts';
-import { quirks } from '../../src/providers/openai-compatible/quirks.ts';
+import { plain, quirks } from '../../src/providers/openai-compatible/quirks.ts';
 import type { CallTarget } from '../../src/providers/provider.ts';
 import { vendorById, vendors } from '../../src/providers/registry.ts';
 import { chatOf, decodeStream, summaryOfEvents, targetOf } from './openai-fixtures.ts';
@@ -430,7 +431,8 @@ describe('registry', () => {
       }
       if (vendor.baseUrl !== null) expect(vendor.baseUrl).toMatch(/^https?:\/\/[^/]+.*[^/]$/);
       expect(vendor.baseUrl?.startsWith('http:') === true).toBe(vendor.loopback === true);
-      expect(vendor.chat ?? vendor.completion).toBeDefined();
+      expect(vendor.chat).toBeDefined();
+      expect(vendor.completion).toBeDefined();
     }
     expect(vendorById('xai')?.name).toBe('xAI');
     expect(vendorById('XAI')).toBeNull();
@@ -439,6 +441,27 @@ describe('registry', () => {
   it('no two vendors read the same key', () => {
     const names = vendors.flatMap((vendor) => vendor.keyNames);
     expect(new Set(names).size).toBe(names.length);
+  });
+
+  it('docs/providers.md says what the registry says', () => {
+    const script = fileURLToPath(new URL('../../../../scripts/provider-proof.ts', import.meta.url));
+    const { stdout, status } = spawnSync(process.execPath, [script, '--check'], { encoding: 'utf8' });
+    expect(stdout).toBe('docs/providers.md is current\n');
+    expect(status).toBe(0);
+  });
+
+  it('a vendor without text completion gets the prompt as a message', () => {
+    const codec = vendorById('mistral')?.completion;
+    const encoded = codec?.encodeRequest(request({ prompt: 'Once', max_tokens: 5 }, 'completion'), {
+      ...targetOf('mistral', 'm'),
+      maxTokens: 5,
+    });
+    expect(encoded?.path).toBe('/chat/completions');
+    expect(JSON.parse(encoded?.body.toString() ?? '')).toEqual({
+      model: 'm',
+      messages: [{ role: 'user', content: 'Once' }],
+      max_tokens: 5,
+    });
   });
 
   it('a codec without relay is translated', () => {

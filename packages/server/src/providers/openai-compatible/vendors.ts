@@ -1,4 +1,5 @@
 /** Vendors that speak OpenAI's wire, one row each. Base URLs and key names are the vendors' own, as of 2026-11-25. */
+import { completionFrom } from '../prompt-as-chat.ts';
 import type { AuthScheme, Provider, ProviderProof } from '../provider.ts';
 import { openaiChatCodec, openaiCompletionCodec } from './codec.ts';
 import { quirks, type Quirks } from './quirks.ts';
@@ -8,7 +9,7 @@ interface VendorRow {
   readonly name: string;
   readonly baseUrl: string | null;
   readonly quirks: Quirks;
-  /** Has a text-completion endpoint. */
+  /** Has a text-completion endpoint; otherwise the prompt goes as a chat message. */
   readonly completion?: boolean;
   /** Conventional names beside `<ID>_API_KEY` and `<ID>_BASE_URL`. */
   readonly keyNames?: readonly string[];
@@ -22,7 +23,12 @@ interface VendorRow {
 const bearer: AuthScheme = { header: 'authorization', prefix: 'Bearer ' };
 const untested: ProviderProof = { sdk: null, covers: [] };
 
+/** test/providers/openai-sdk.test.ts holds each of these. */
+const proven = (sdk: string, ...covers: readonly string[]): ProviderProof => ({ sdk, covers });
+const answers = ['answers', 'streams', 'errors'];
+
 function vendor(row: VendorRow): Provider {
+  const chat = openaiChatCodec(row.quirks);
   const prefix = row.id.toUpperCase().replaceAll('-', '_');
   return {
     id: row.id,
@@ -33,8 +39,8 @@ function vendor(row: VendorRow): Provider {
     auth: row.auth ?? bearer,
     ...(row.headers === undefined ? {} : { headers: row.headers }),
     ...(row.loopback === true ? { keyless: true, loopback: true } : {}),
-    chat: openaiChatCodec(row.quirks),
-    ...(row.completion === true ? { completion: openaiCompletionCodec(row.quirks) } : {}),
+    chat,
+    completion: row.completion === true ? openaiCompletionCodec(row.quirks) : completionFrom(chat, row.name),
     proof: row.proof ?? untested,
   };
 }
@@ -45,6 +51,7 @@ export const openaiCompatible: readonly Provider[] = [
     name: 'OpenAI',
     baseUrl: 'https://api.openai.com/v1',
     quirks: quirks.openai,
+    proof: proven('openai 7.57.0', 'chat requests', 'completion requests', ...answers),
     completion: true,
   }),
   vendor({
@@ -52,6 +59,7 @@ export const openaiCompatible: readonly Provider[] = [
     name: 'Azure OpenAI',
     baseUrl: null,
     quirks: quirks.azure,
+    proof: proven('openai 7.57.0 (AzureOpenAI)', 'chat requests'),
     completion: true,
     keyNames: ['AZURE_OPENAI_API_KEY'],
     baseUrlNames: ['AZURE_OPENAI_BASE_URL'],
@@ -62,26 +70,37 @@ export const openaiCompatible: readonly Provider[] = [
     name: 'DeepSeek',
     baseUrl: 'https://api.deepseek.com',
     quirks: quirks.deepseek,
+    proof: proven('openai 7.57.0', 'chat requests', ...answers),
     completion: true,
   }),
-  vendor({ id: 'xai', name: 'xAI', baseUrl: 'https://api.x.ai/v1', quirks: quirks.xai, completion: true }),
+  vendor({
+    id: 'xai',
+    name: 'xAI',
+    baseUrl: 'https://api.x.ai/v1',
+    quirks: quirks.xai,
+    proof: proven('openai 7.57.0', 'chat requests', ...answers),
+    completion: true,
+  }),
   vendor({
     id: 'mistral',
     name: 'Mistral AI',
     baseUrl: 'https://api.mistral.ai/v1',
     quirks: quirks.mistral,
+    proof: proven('@mistralai/mistralai 2.7.0', 'chat requests', 'answers', 'streams'),
   }),
   vendor({
     id: 'groq',
     name: 'Groq',
     baseUrl: 'https://api.groq.com/openai/v1',
     quirks: quirks.groq,
+    proof: proven('groq-sdk 1.6.0', 'chat requests', ...answers),
   }),
   vendor({
     id: 'together',
     name: 'Together AI',
     baseUrl: 'https://api.together.xyz/v1',
     quirks: quirks.together,
+    proof: proven('together-ai 0.52.0', 'chat requests', 'completion requests', ...answers),
     completion: true,
     keyNames: ['TOGETHER_AI_API_KEY'],
   }),
