@@ -141,6 +141,7 @@ async function bookCall(id: string, accountId: string, costNano: bigint | null):
   expect(admitted.status).toBe('admitted');
   await ledger.run({
     op: 'settle',
+    maxChargeNano: null,
     response: null,
     record: {
       ...facts,

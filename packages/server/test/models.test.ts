@@ -121,6 +121,7 @@ async function spend(
   });
   await ledger.run({
     op: 'settle',
+    maxChargeNano: null,
     response: null,
     record: {
       ...facts,

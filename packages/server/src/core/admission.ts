@@ -211,21 +211,31 @@ function refused(
   );
 }
 
-/** Keeps asking while calls in flight hold the money that is missing: most of it comes back. */
+/**
+ * Keeps asking while calls in flight hold the money that is missing: most of it comes back. A call whose bound cannot
+ * be lowered wants its whole hold as long as others may still give theirs back; only then does the likely cost do.
+ */
 async function askLedger(
   gateway: Gateway,
   operation: AdmitOperation,
+  bounds: Bounds,
   client: IncomingCall['client'],
 ): Promise<AdmitResult> {
   const deadline = Date.now() + gateway.settings.budgetWaitMs;
+  const wholeFirst = !bounds.lowerable && !bounds.extendable;
+  let leastNano = wholeFirst ? bounds.holdNano : bounds.leastNano;
   for (let pause = 5; ; pause = Math.min(pause * 2, 100)) {
-    const result = await gateway.ledger.run(operation);
-    const mayComeBack =
-      result.status === 'refused' &&
-      result.heldNano > 0n &&
-      result.availableNano + result.heldNano >= operation.leastNano;
-    if (!mayComeBack || Date.now() + pause > deadline || client.gone || gateway.draining) return result;
-    await sleep(pause * (0.5 + Math.random()));
+    const result = await gateway.ledger.run({ ...operation, leastNano });
+    if (result.status !== 'refused') return result;
+    const isLate = Date.now() + pause > deadline || client.gone || gateway.draining;
+    const mayComeBack = result.heldNano > 0n && result.availableNano + result.heldNano >= bounds.leastNano;
+    if (mayComeBack && !isLate) {
+      await sleep(pause * (0.5 + Math.random()));
+    } else if (leastNano > bounds.leastNano && result.availableNano >= bounds.leastNano) {
+      leastNano = bounds.leastNano;
+      continue;
+    } else return result;
+    leastNano = wholeFirst ? bounds.holdNano : bounds.leastNano;
   }
 }
 
@@ -271,7 +281,7 @@ function operationOf(gateway: Gateway, input: AdmitInput, bounds: Bounds): Admit
 export async function admit(gateway: Gateway, input: AdmitInput): Promise<Admitted> {
   const { call, request, resolved } = input;
   const bounds = boundsOf(input);
-  const result = await askLedger(gateway, operationOf(gateway, input, bounds), call.client);
+  const result = await askLedger(gateway, operationOf(gateway, input, bounds), bounds, call.client);
   switch (result.status) {
     case 'replay':
       return { status: 'replay', result };

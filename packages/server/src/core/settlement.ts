@@ -97,10 +97,12 @@ export function priceCall(plan: Plan, end: CallEnd, raw: unknown): Priced {
 /** Durable when it resolves. Throws `ledger_unavailable`. */
 export async function settle(
   gateway: Gateway,
+  plan: Plan,
   priced: Priced,
   response: StoredResponse | null,
 ): Promise<void> {
-  await gateway.ledger.run({ op: 'settle', record: priced.record, response });
+  const maxChargeNano = plan.admission.ceilingNano;
+  await gateway.ledger.run({ op: 'settle', record: priced.record, maxChargeNano, response });
 }
 
 export function report(gateway: Gateway, plan: Plan, end: CallEnd, priced: Priced): void {

@@ -238,7 +238,7 @@ export class StreamCall implements StreamConsumer, StoppableStream {
     const response = this.replay(frames, end);
     for (;;) {
       try {
-        await settle(this.gateway, priced, response);
+        await settle(this.gateway, this.plan, priced, response);
         return null;
       } catch (error) {
         const unavailable = error instanceof GatewayError && error.status === 503;

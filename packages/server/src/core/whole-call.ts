@@ -129,7 +129,7 @@ export class WholeCall implements StoppableStream {
     const body = answered.encode(priced.facts);
     const kept =
       plan.call.idempotencyKey === null ? null : { status: 200, contentType, body: body.toString() };
-    await settle(gateway, priced, kept);
+    await settle(gateway, plan, priced, kept);
     report(gateway, plan, end, priced);
     return { status: 200, headers: { 'content-type': contentType, ...plan.admission.headers }, body };
   }
@@ -152,7 +152,7 @@ export class WholeCall implements StoppableStream {
         }
       : nothing;
     const priced = priceCall(plan, end, null);
-    await settle(gateway, priced, null);
+    await settle(gateway, plan, priced, null);
     report(gateway, plan, end, priced);
   }
 }

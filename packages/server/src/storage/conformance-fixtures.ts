@@ -95,6 +95,7 @@ export function settleOf(
 ): SettleOperation {
   return {
     op: 'settle',
+    maxChargeNano: null,
     record: {
       ...admitted.facts,
       id: admitted.id,

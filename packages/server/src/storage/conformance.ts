@@ -394,15 +394,25 @@ export function ledgerConformance(create: () => Promise<Place>): void {
       expect((await balanceOf(storage, account)).left).toBe(usd(0.8));
     });
 
-    it('never charges more than the hold under a hard cap; books the excess under a soft one', async () => {
+    it('charges no more than a hard cap has room for; books the excess under a soft one', async () => {
       const hard = await newAccount(storage, usd(1));
       const call = admitOf(hard, usd(0.5));
+      const other = admitOf(hard, usd(0.4));
       await run(storage, call);
+      await run(storage, other);
+      // 0.5 is held for it, 0.4 for the other call: 0.1 is left.
       expect(await run(storage, settleOf(call, usd(0.9)))).toEqual({
         status: 'settled',
-        chargedNano: usd(0.5),
-        overNano: usd(0.4),
+        chargedNano: usd(0.6),
+        overNano: usd(0.3),
       });
+      expect(await run(storage, settleOf(other, usd(0.4)))).toMatchObject({ chargedNano: usd(0.4) });
+      expect((await balanceOf(storage, hard)).left).toBe(0n);
+      const limited = await newAccount(storage, null);
+      const capped = admitOf(limited, usd(0.2));
+      await run(storage, capped);
+      const settled = await run(storage, { ...settleOf(capped, usd(0.9)), maxChargeNano: usd(0.3) });
+      expect(settled).toMatchObject({ chargedNano: usd(0.3), overNano: usd(0.6) });
       const soft = await newAccount(storage, usd(1), true);
       const excess = admitOf(soft, usd(0.5), { hard: false });
       await run(storage, excess);

@@ -60,7 +60,7 @@ function encodeAdmit(operation: AdmitOperation): Json {
   };
 }
 
-function encodeSettle({ record, response }: SettleOperation): Json {
+function encodeSettle({ record, response, maxChargeNano }: SettleOperation): Json {
   const values = usageValues(record, 0, 0n, 0n);
   const row: Record<string, Json> = {};
   for (const [index, column] of usageColumns.entries()) {
@@ -71,6 +71,7 @@ function encodeSettle({ record, response }: SettleOperation): Json {
     op: 'settle',
     id: string(record.id),
     account: string(record.accountId),
+    most: maxChargeNano === null ? null : integer(maxChargeNano),
     tokens: whole(inputTokens(record.usage) + outputTokens(record.usage)),
     row,
     response:

@@ -238,7 +238,7 @@ export class SqliteLedger {
     if (hold === null) return this.settleLate(operation);
     if (hold.accountId !== record.accountId) throw new Error(`call ${hold.id} belongs to another account`);
     const cost = record.costNano ?? 0n;
-    const charged = hold.hard ? least(cost, hold.amount) : cost;
+    const charged = least(this.state.chargeable(hold, cost), operation.maxChargeNano ?? cost);
     const over = cost - charged;
     this.release(hold, charged);
     this.book(record.id, 'charge', record.accountId, -charged, null);

@@ -171,6 +171,13 @@ export class SqliteState {
     return found === null ? null : { budget: found.budget, available: most(found.available, 0n) };
   }
 
+  /** What a call can be charged of its cost: all of it, but under a hard cap no more than is held for it and left. */
+  chargeable(hold: HoldState, cost: bigint): bigint {
+    if (!hold.hard || cost <= hold.amount) return cost;
+    const tight = this.tightest(hold.budgets.map(([id]) => id));
+    return tight === null || cost <= hold.amount + tight.available ? cost : hold.amount + tight.available;
+  }
+
   /** Writes what changed. */
   flush(): void {
     for (const budget of this.dirtyBudgets) {

@@ -145,10 +145,15 @@ export interface UsageRecord extends CallFacts {
   readonly sessionId: string | null;
 }
 
-/** Closes a call exactly once: hold released, cost charged, usage row written, idempotent answer stored. */
+/**
+ * Closes a call exactly once: hold released, cost charged, usage row written, idempotent answer stored. Under a hard
+ * cap a cost beyond the hold is charged as far as the budgets have room for it now.
+ */
 export interface SettleOperation {
   readonly op: 'settle';
   readonly record: UsageRecord;
+  /** The call's own cap, charged at most; null = none but the budgets'. */
+  readonly maxChargeNano: bigint | null;
   /** Kept for replays under the call's Idempotency-Key; null lets the key be used again (nothing was done). */
   readonly response: StoredResponse | null;
 }
@@ -157,7 +162,7 @@ export interface SettleResult {
   /** `corrected`: the sweep had charged an unknown outcome and this replaced it; `already`: it was settled before. */
   readonly status: 'settled' | 'corrected' | 'already';
   readonly chargedNano: bigint;
-  /** True cost beyond the hold, not charged because the cap is hard. */
+  /** True cost that no cap had room for, not charged. */
   readonly overNano: bigint;
 }
 

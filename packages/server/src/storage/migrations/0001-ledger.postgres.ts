@@ -246,7 +246,11 @@ const settle = `
 ${readHold}
       IF h.id IS NOT NULL THEN
         IF h.account_id <> op->>'account' THEN RAISE EXCEPTION 'call % belongs to another account', h.id; END IF;
-        charged := CASE WHEN h.hard = 1 THEN least(cost, h.amount_nano) ELSE cost END;${release}
+        charged := cost;
+        IF h.hard = 1 AND cost > h.amount_nano THEN${tightest('h.budgets', 'h.budgets->n->>0')}
+          IF tight IS NOT NULL THEN charged := least(cost, h.amount_nano + tight_left); END IF;
+        END IF;
+        charged := least(charged, (op->>'most')::int8);${release}
         closed := array_append(closed, h.id);
         closed_account := array_append(closed_account, h.account_id);
         closed_charge := array_append(closed_charge, charged);
