@@ -10,7 +10,7 @@ import * as bodies from './bodies.ts';
 export type Auth = 'public' | 'key' | 'admin' | 'admin_or_loopback';
 
 export interface Endpoint {
-  readonly method: 'GET' | 'POST' | 'DELETE' | 'PATCH';
+  readonly method: 'GET' | 'POST' | 'PUT' | 'DELETE';
   /** In Hono's notation. */
   readonly path: string;
   readonly auth: Auth;
@@ -110,6 +110,8 @@ export const endpoints = {
   me: row('GET', '/api/v1/user/me', 'key', 'user', 'The account behind the key'),
   userHealth: row('GET', '/api/v1/user/health', 'public', 'user', 'Liveness of the user routes'),
   resemble: row('POST', '/api/v1/resemble/*', 'key', 'user', 'Not part of this server: always 503'),
+  resemblePut: row('PUT', '/api/v1/resemble/*', 'key', 'user', 'Not part of this server: always 503'),
+  resembleDelete: row('DELETE', '/api/v1/resemble/*', 'key', 'user', 'Not part of this server: always 503'),
   resembleGet: row('GET', '/api/v1/resemble/*', 'key', 'user', 'Not part of this server: always 503'),
 
   createAccount: row('POST', '/admin/v1/accounts', 'admin', 'admin', 'Create an account', {

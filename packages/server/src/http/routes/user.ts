@@ -25,6 +25,6 @@ export function userRoutes(app: App, gateway: Gateway): void {
       'Resemble needs a Business-plan of the hosted service; it is not part of this server.',
     );
   };
-  mount(app, gateway, endpoints.resemble, resemble);
-  mount(app, gateway, endpoints.resembleGet, resemble);
+  const { resemble: post, resembleGet, resemblePut, resembleDelete } = endpoints;
+  for (const endpoint of [post, resembleGet, resemblePut, resembleDelete]) mount(app, gateway, endpoint, resemble);
 }
