@@ -16,8 +16,16 @@ export interface SseParser {
   end(): void;
 }
 
-/** Throws `upstream_malformed` for events of more than `maxEventBytes` and for bytes that are no UTF-8. */
-export function createSseParser(handle: SseHandler, maxEventBytes = 4 * mebibyte): SseParser {
+export interface SseOptions {
+  /** Default 4 MiB. */
+  readonly maxEventBytes?: number;
+  /** Gets lines that are neither fields nor comments, such as an error's bare JSON. Default: they are ignored. */
+  readonly stray?: (line: string) => void;
+}
+
+/** Throws `upstream_malformed` for events that are too long and for bytes that are no UTF-8. */
+export function createSseParser(handle: SseHandler, options: SseOptions = {}): SseParser {
+  const { maxEventBytes = 4 * mebibyte, stray } = options;
   // Joined only when a line ends: an event of many megabytes comes in hundreds of pieces.
   let rest: Buffer[] = [];
   let restBytes = 0;
@@ -51,6 +59,8 @@ export function createSseParser(handle: SseHandler, maxEventBytes = 4 * mebibyte
       event = text.charCodeAt(6) === 32 ? text.slice(7) : text.slice(6);
     } else if (text === 'data') {
       data = data === null ? '' : `${data}\n`;
+    } else if (stray !== undefined && !/^(?::|(?:id|retry|event)(?::|$))/.test(text)) {
+      stray(text);
     }
   };
 

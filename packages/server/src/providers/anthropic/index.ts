@@ -22,6 +22,7 @@ export const anthropic: Provider = {
   // Without /v1, as the vendor's SDKs read ANTHROPIC_BASE_URL.
   baseUrl: 'https://api.anthropic.com',
   auth: { header: 'x-api-key' },
+  // The newer 2026-10-21 refuses temperature, top_p and top_k from every model; answers are alike.
   headers: { 'anthropic-version': '2023-06-01' },
   chat,
   completion: completionFrom(chat, 'Anthropic'),

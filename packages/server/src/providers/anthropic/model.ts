@@ -10,9 +10,21 @@ export function generation(model: string): number | null {
 
 const isFrom = (target: CallTarget, first: number): boolean => (generation(target.model) ?? first) >= first;
 
-/** Thinks by `adaptive` and an effort; earlier ones by a budget in tokens. Unknown ids count as new. */
+/** Refuses temperature and top_p. Unknown ids count as new. */
+export const refusesSampling = (target: CallTarget): boolean =>
+  target.info?.temperature === false || isFrom(target, 407);
+
+/** Thinks by `adaptive` and an effort; earlier ones by a budget in tokens. */
 export const thinksAdaptively = (target: CallTarget): boolean =>
   target.info?.temperature === false || isFrom(target, 406);
+
+/** What turns thinking off: nothing where it is off unless asked for, null also where it cannot be turned off. */
+export function thinkingOff(model: string): string | null {
+  const from = generation(model);
+  if (from === null || from < 500 || /fable|mythos/.test(model)) return null;
+  if (from < 505 || model.includes('haiku')) return 'disabled';
+  return model.includes('sonnet') ? 'between_tools' : null;
+}
 
 /** Refuses temperature and top_p in one request. */
 export const takesOneSampler = (target: CallTarget): boolean => isFrom(target, 401);

@@ -14,6 +14,7 @@
  * | user | metadata.user_id |
  * | betas | header anthropic-beta |
  * | frequency_penalty, presence_penalty, seed, store, … | left out: clients send them by default |
+ * | speed, inference_geo other than the ordinary | a 400: they cost more than the catalogue says |
  * | n > 1, logprobs, logit_bias, audio, functions, web_search_options | a 400 naming it |
  * | anything else (top_k, thinking, container, mcp_servers, …) | as it is |
  */
@@ -23,7 +24,7 @@ import { isObject } from '../exact-json.ts';
 import { stopList, unsupported } from '../openai-messages.ts';
 import type { CallTarget, EncodedRequest } from '../provider.ts';
 import { encodeMessages } from './messages.ts';
-import { outputBound, takesOneSampler } from './model.ts';
+import { outputBound, refusesSampling, takesOneSampler } from './model.ts';
 import { encodeThinking } from './thinking.ts';
 import { encodeTools } from './tools.ts';
 
@@ -50,6 +51,7 @@ const notSent = new Set([
   'service_tier',
   'betas',
   'anthropic_beta',
+  'stream',
   'n',
   'logprobs',
   'modalities',
@@ -73,6 +75,17 @@ function refuse(params: JsonObject): void {
   if (Array.isArray(modalities) && modalities.some((each) => each !== 'text')) {
     throw unsupported('modalities', vendor, 'It answers in text.');
   }
+  for (const [name, ordinary] of [
+    ['speed', 'standard'],
+    ['inference_geo', 'global'],
+  ] as const) {
+    if (params[name] !== undefined && params[name] !== ordinary) {
+      throw badField(
+        name,
+        `Invalid value for '${name}': only ${ordinary} has a price that the gateway knows`,
+      );
+    }
+  }
   for (const name of ['top_logprobs', 'audio', 'web_search_options']) {
     if (params[name] !== undefined) throw unsupported(name, vendor);
   }
@@ -87,7 +100,7 @@ function sampling(params: JsonObject, target: CallTarget, thinks: boolean): Json
   if (typeof temperature === 'number' && temperature > 1) {
     throw badField('temperature', "Invalid value for 'temperature': Anthropic takes 0 to 1");
   }
-  if (target.info?.temperature === false) return {};
+  if (refusesSampling(target)) return {};
   const hasTopP = topP !== undefined && topP !== 1;
   const hasTemperature = temperature !== undefined && !thinks && !(hasTopP && takesOneSampler(target));
   return { ...(hasTemperature ? { temperature } : {}), ...(hasTopP ? { top_p: topP } : {}) };

@@ -3,7 +3,7 @@ import type { JsonObject } from '../../contract/chat.ts';
 import { badField } from '../../contract/errors.ts';
 import { isObject } from '../exact-json.ts';
 import type { CallTarget } from '../provider.ts';
-import { outputBound, thinksAdaptively } from './model.ts';
+import { generation, outputBound, thinkingOff, thinksAdaptively } from './model.ts';
 
 /** Anthropic's least budget. */
 const leastBudget = 1024;
@@ -44,12 +44,20 @@ function given(thinking: JsonObject, target: CallTarget): JsonObject {
 function effortOf(params: JsonObject): string | null {
   const reasoning = params['reasoning'];
   const effort = params['reasoning_effort'] ?? (isObject(reasoning) ? reasoning['effort'] : undefined);
-  if (effort === undefined || effort === 'none') return null;
-  if (typeof effort === 'string' && effort in shares) return effort;
+  if (effort === undefined) return null;
+  if (effort === 'none' || (typeof effort === 'string' && effort in shares)) return effort;
   throw badField(
     'reasoning_effort',
     "Invalid value for 'reasoning_effort': must be none, minimal, low, medium, high, xhigh or max",
   );
+}
+
+/** As little thinking as the model can do. */
+function off(target: CallTarget): Thinking {
+  const type = thinkingOff(target.model);
+  if (type !== null) return { thinking: { type }, effort: null };
+  const always = (generation(target.model) ?? 0) >= 500;
+  return always ? { thinking: null, effort: 'low' } : none;
 }
 
 /**
@@ -61,6 +69,7 @@ export function encodeThinking(params: JsonObject, target: CallTarget, blocked: 
   if (isObject(thinking)) return { thinking: given(thinking, target), effort: null };
   const effort = effortOf(params);
   if (effort === null || target.info?.reasoning === false) return none;
+  if (effort === 'none') return off(target);
   if (thinksAdaptively(target)) {
     return {
       thinking: blocked ? null : { type: 'adaptive', display: 'summarized' },

@@ -22,6 +22,9 @@ const isGemini = (model: string): boolean => model.includes('gemini');
 export const thinksByLevel = (model: string): boolean => isGemini(model) && (version(model) ?? 3) >= 3;
 export const thinksByBudget = (model: string): boolean => version(model) === 2.5;
 export const isPro = (model: string): boolean => /-pro\b/.test(model);
+/** Knows the level MINIMAL: the Flash models of 3 to 3.6. */
+export const thinksMinimally = (model: string): boolean =>
+  model.includes('flash') && (version(model) ?? 4) <= 3.6;
 
 /** Refuses function calls in the history that lost their thought signature. */
 export const checksSignatures = (model: string): boolean => thinksByLevel(model);

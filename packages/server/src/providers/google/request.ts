@@ -1,5 +1,6 @@
 /**
- * The canonical request → POST /v1beta/models/{model}:generateContent, or :streamGenerateContent.
+ * The canonical request → POST /v1beta/models/{model}:generateContent, or :streamGenerateContent. v1, the SDK's default
+ * since 3.0, lacks the `-latest` names and some previews; the setting `api_version` chooses it.
  *
  * | OpenAI's parameter | here |
  * |---|---|
@@ -30,6 +31,7 @@ const vendor = 'Google';
 /** Translated below, or without a meaning here and without harm when left out. */
 const notSent = new Set([
   'messages',
+  'stream',
   'max_tokens',
   'max_completion_tokens',
   'temperature',
@@ -157,5 +159,6 @@ export function encodeRequest(request: ChatRequest, target: CallTarget): Encoded
   }
   if (Object.keys(config).length > 0) body['generationConfig'] = config;
   const verb = request.stream ? 'streamGenerateContent?alt=sse' : 'generateContent';
-  return { path: `/v1beta/${modelPath(target.model)}:${verb}`, headers: {}, body: JSON.stringify(body) };
+  const version = target.options['api_version'] ?? 'v1beta';
+  return { path: `/${version}/${modelPath(target.model)}:${verb}`, headers: {}, body: JSON.stringify(body) };
 }

@@ -2,7 +2,7 @@
 import type { ChatEvent, JsonObject } from '../../contract/chat.ts';
 import { GatewayError } from '../../contract/errors.ts';
 import { inputTokens, type TokenUsage } from '../../contract/usage.ts';
-import { isObject, parseUpstream } from '../exact-json.ts';
+import { isObject, parseUpstream, tryParse } from '../exact-json.ts';
 import type { CallTarget, StreamDecoder } from '../provider.ts';
 import { createSseParser, type SseParser } from '../sse.ts';
 import { partsOf } from './answer.ts';
@@ -11,6 +11,7 @@ import { blockedPrompt, decodeLogprobs, decodeUsage, finishReason, partEvents, s
 
 /** A drawn image comes as one event. */
 const maxEventBytes = 64 * 1024 * 1024;
+const maxBareChars = 64 * 1024;
 
 interface Choice {
   calls: number;
@@ -29,10 +30,17 @@ class GenerateStream implements StreamDecoder {
   private failed = false;
   /** Cumulative; held back, because a stream that is cut has delivered more than it says. */
   private usage: unknown = null;
+  /** Some errors come as JSON that is no event. */
+  private bare = '';
 
   constructor(model: string) {
     this.model = model;
-    this.parser = createSseParser((data) => this.chunk(data), maxEventBytes);
+    this.parser = createSseParser((data) => this.chunk(data), {
+      maxEventBytes,
+      stray: (line) => {
+        if (this.bare.length < maxBareChars) this.bare += line;
+      },
+    });
   }
 
   push(chunk: Buffer, events: ChatEvent[]): void {
@@ -43,6 +51,7 @@ class GenerateStream implements StreamDecoder {
   end(events: ChatEvent[]): boolean {
     this.events = events;
     this.parser.end();
+    this.readBare();
     const choices = [...this.choices];
     const ended = !this.failed && choices.every(([, { reason }]) => reason !== undefined);
     if (!ended || (choices.length === 0 && !this.blocked)) return false;
@@ -111,6 +120,12 @@ class GenerateStream implements StreamDecoder {
       this.events[at] = { ...event, logprobs };
       return;
     }
+  }
+
+  private readBare(): void {
+    const parsed = this.bare === '' ? null : tryParse(Buffer.from(this.bare));
+    const first: unknown = Array.isArray(parsed) ? parsed[0] : parsed;
+    if (isObject(first) && first['error'] !== undefined) this.fail(first['error']);
   }
 
   private fail(error: unknown): void {

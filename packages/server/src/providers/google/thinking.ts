@@ -3,7 +3,7 @@ import type { JsonObject } from '../../contract/chat.ts';
 import { badField } from '../../contract/errors.ts';
 import { isObject } from '../exact-json.ts';
 import type { CallTarget } from '../provider.ts';
-import { isPro, thinksByBudget, thinksByLevel, version } from './model.ts';
+import { isPro, thinksByBudget, thinksByLevel, thinksMinimally, version } from './model.ts';
 
 /** Tokens of thinking per effort, as Google's own OpenAI-compatible endpoint has them. */
 const budgets: Readonly<Record<string, number>> = {
@@ -41,9 +41,8 @@ export function camelKeys(value: JsonObject): JsonObject {
 
 function level(effort: string, model: string): string | undefined {
   const plain = levels[effort];
-  if (!isPro(model)) return plain;
-  if (plain === 'MINIMAL') return 'LOW';
-  return plain === 'MEDIUM' && version(model) === 3 ? 'HIGH' : plain;
+  if (plain === 'MINIMAL' && !thinksMinimally(model)) return 'LOW';
+  return plain === 'MEDIUM' && isPro(model) && version(model) === 3 ? 'HIGH' : plain;
 }
 
 function budget(effort: string, target: CallTarget): number {
