@@ -23,7 +23,11 @@ interface Counts {
 }
 
 /** Runs a program; its output is shown and returned. */
-function show(program: string, words: readonly string[], env: NodeJS.ProcessEnv): Promise<{ code: number | null; text: string }> {
+function show(
+  program: string,
+  words: readonly string[],
+  env: NodeJS.ProcessEnv,
+): Promise<{ code: number | null; text: string }> {
   return new Promise((resolve, reject) => {
     const child = spawn(program, words, { env, stdio: ['ignore', 'pipe', 'inherit'] });
     let text = '';
@@ -40,11 +44,15 @@ function show(program: string, words: readonly string[], env: NodeJS.ProcessEnv)
 function virtualEnvironment(folder: string, python: string): { python: string } | { problem: string } {
   const steps: [string, string[]][] = [
     [python, ['-m', 'venv', folder]],
-    [join(folder, 'bin', 'python'), ['-m', 'pip', 'install', '--quiet', '--disable-pip-version-check', ...clients]],
+    [
+      join(folder, 'bin', 'python'),
+      ['-m', 'pip', 'install', '--quiet', '--disable-pip-version-check', ...clients],
+    ],
   ];
   for (const [program, words] of steps) {
     const { status, stderr, error } = spawnSync(program, words, { encoding: 'utf8', timeout: 300_000 });
-    if (status !== 0) return { problem: `${program} ${words.join(' ')}: ${error?.message ?? stderr.trim().slice(-500)}` };
+    if (status !== 0)
+      return { problem: `${program} ${words.join(' ')}: ${error?.message ?? stderr.trim().slice(-500)}` };
   }
   return { python: join(folder, 'bin', 'python') };
 }

@@ -2,7 +2,7 @@
  * A fake OpenAI for journeys of real clients: it answers by what the last message asks for, so that a client in another
  * process can choose without a control channel.
  *
- * `[status N]` answers that error, `[params]` the body it got (without messages), `[key]` the credential it got,
+ * `[status N words]` answers that error, `[params]` the body it got (without messages), `[key]` the credential it got,
  * `[slow]` streams a word every 20 ms without end, `[break]` fails inside a stream, `[silence]` never answers; anything
  * else is repeated. When tools are offered it calls the first, and repeats what the tool said.
  */
@@ -27,22 +27,38 @@ function textOf(content: unknown): string {
 
 const event = (body: object): string => `data: ${JSON.stringify({ ...head, ...body })}\n\n`;
 const chunk = (delta: object): string =>
-  event({ object: 'chat.completion.chunk', choices: [{ index: 0, delta, logprobs: null, finish_reason: null }] });
+  event({
+    object: 'chat.completion.chunk',
+    choices: [{ index: 0, delta, logprobs: null, finish_reason: null }],
+  });
 
-function toolCall(call: SeenCall): { id: string; type: string; function: { name: string; arguments: string } } | null {
+function toolCall(
+  call: SeenCall,
+): { id: string; type: string; function: { name: string; arguments: string } } | null {
   const messages = (call.body['messages'] ?? []) as Message[];
   const tools = call.body['tools'] as { function: { name: string } }[] | undefined;
   const first = tools?.[0];
   if (first === undefined || messages.at(-1)?.role === 'tool') return null;
-  return { id: 'call_1', type: 'function', function: { name: first.function.name, arguments: '{"city":"Oslo"}' } };
+  return {
+    id: 'call_1',
+    type: 'function',
+    function: { name: first.function.name, arguments: '{"city":"Oslo"}' },
+  };
 }
 
 function json(response: ServerResponse, status: number, body: object): void {
   response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(body));
 }
 
-function error(response: ServerResponse, status: number): void {
-  json(response, status, { error: { message: `The vendor says ${status}.`, type: 'vendor_error', param: null, code: 'vendor' } });
+function error(response: ServerResponse, status: number, words: string): void {
+  json(response, status, {
+    error: {
+      message: `The vendor says ${status}${words}.`,
+      type: 'vendor_error',
+      param: null,
+      code: 'vendor',
+    },
+  });
 }
 
 async function stream(call: SeenCall, response: ServerResponse, text: string, asked: string): Promise<void> {
@@ -50,7 +66,10 @@ async function stream(call: SeenCall, response: ServerResponse, text: string, as
   const delta = (part: string): string =>
     isChat
       ? chunk({ content: part })
-      : event({ object: 'text_completion', choices: [{ index: 0, text: part, logprobs: null, finish_reason: null }] });
+      : event({
+          object: 'text_completion',
+          choices: [{ index: 0, text: part, logprobs: null, finish_reason: null }],
+        });
   response.writeHead(200, { 'content-type': 'text/event-stream' });
   response.flushHeaders();
   if (asked.includes('[slow]')) {
@@ -61,9 +80,12 @@ async function stream(call: SeenCall, response: ServerResponse, text: string, as
     return;
   }
   const tool = toolCall(call);
+  if (isChat) response.write(chunk({ role: 'assistant', content: tool === null ? '' : null, refusal: null }));
   if (tool !== null) {
     const { name, arguments: words } = tool.function;
-    response.write(chunk({ role: 'assistant', content: null, tool_calls: [{ index: 0, id: tool.id, type: 'function', function: { name, arguments: '' } }] }));
+    response.write(
+      chunk({ tool_calls: [{ index: 0, id: tool.id, type: 'function', function: { name, arguments: '' } }] }),
+    );
     for (const part of [words.slice(0, 4), words.slice(4)])
       response.write(chunk({ tool_calls: [{ index: 0, function: { arguments: part } }] }));
     response.write(finishEvent('tool_calls'));
@@ -71,10 +93,18 @@ async function stream(call: SeenCall, response: ServerResponse, text: string, as
     for (const part of text.split(/(?<= )/)) response.write(delta(part));
     if (asked.includes('[break]')) {
       await sleep(20);
-      return void response.end('data: {"error":{"message":"the model fell over","type":"server_error","code":null}}\n\n');
+      return void response.end(
+        'data: {"error":{"message":"the model fell over","type":"server_error","code":null}}\n\n',
+      );
     }
     if (isChat) response.write(finishEvent());
-    else response.write(event({ object: 'text_completion', choices: [{ index: 0, text: '', logprobs: null, finish_reason: 'stop' }] }));
+    else
+      response.write(
+        event({
+          object: 'text_completion',
+          choices: [{ index: 0, text: '', logprobs: null, finish_reason: 'stop' }],
+        }),
+      );
   }
   const options = call.body['stream_options'] as { include_usage?: boolean } | undefined;
   if (options?.include_usage === true) response.write(usageEvent(usage));
@@ -86,8 +116,8 @@ export const vendor: Script = (call, response) => {
   const { messages, ...params } = call.body as { messages?: Message[]; prompt?: unknown; stream?: boolean };
   const last = messages?.at(-1);
   const asked = last === undefined ? textOf(params.prompt) : textOf(last.content);
-  const status = Number(/\[status (\d+)\]/.exec(asked)?.[1] ?? 0);
-  if (status > 0) return error(response, status);
+  const status = /\[status (\d+)(.*?)\]/.exec(asked);
+  if (status !== null) return error(response, Number(status[1]), status[2] ?? '');
   if (asked.includes('[silence]')) return undefined;
   let text = `You said: ${asked}`;
   if (asked.includes('[params]')) text = JSON.stringify(params);

@@ -12,6 +12,8 @@ from checks import EXPIRED_TOKEN, KEY, MODEL, URL, account_key, check, main, rai
 
 logging.disable(logging.CRITICAL)
 HELLO = [{"role": "user", "content": "Hello there"}]
+# Models of their own for failures of the vendor: the gateway leaves a target alone that has just failed.
+FAILING, BUSY = "openai/gpt-4.1", "openai/gpt-4.1-mini"
 client = Client(api_key=KEY, base_url=URL, timeout=30)
 
 
@@ -297,6 +299,12 @@ def invalid_parameters():
 
 
 @check
+def validation_error():
+    """ValidationError when the vendor calls it one"""
+    raises(errors.ValidationError, lambda: client.chat(say("[status 400 validation failed]")), "validation failed")
+
+
+@check
 def unconfigured_provider():
     """a provider without a key is an InvalidParametersError that names the variable"""
     raises(
@@ -322,7 +330,7 @@ def model_not_found():
 @check
 def model_not_available():
     """ModelNotAvailableError when the vendor does not know the model"""
-    raises(errors.ModelNotAvailableError, lambda: client.chat(say("[status 404]")))
+    raises(errors.ModelNotAvailableError, lambda: client.chat(say("[status 404]"), model=FAILING))
 
 
 @check
@@ -340,14 +348,14 @@ def rate_limit():
     limited.chat(HELLO)
     limited.chat(HELLO)
     raises(errors.RateLimitError, lambda: limited.chat(HELLO), "2 requests per minute")
-    raises(errors.RateLimitError, lambda: client.chat(say("[status 429]")))
+    raises(errors.RateLimitError, lambda: client.chat(say("[status 429]"), model=BUSY))
 
 
 @check
 def request_error():
     """RequestError when the vendor fails; a vendor's 401 is no AuthenticationError"""
-    raises(errors.RequestError, lambda: client.chat(say("[status 502]")), "502")
-    raises(errors.RequestError, lambda: client.chat(say("[status 401]")))
+    raises(errors.RequestError, lambda: client.chat(say("[status 502]"), model=FAILING), "502")
+    raises(errors.RequestError, lambda: client.chat(say("[status 401]"), model=FAILING))
 
 
 @check

@@ -8,6 +8,8 @@ from openai import OpenAI
 from checks import KEY, MODEL, URL, account_key, check, main, raises
 
 HELLO = [{"role": "user", "content": "Hello there"}]
+# Models of their own for failures of the vendor: the gateway leaves a target alone that has just failed.
+FAILING, BUSY = "openai/gpt-4o", "openai/gpt-4.1-nano"
 TOOL = {
     "type": "function",
     "function": {"name": "weather", "parameters": {"type": "object", "properties": {"city": {"type": "string"}}}},
@@ -175,13 +177,13 @@ def not_found():
 
 @check
 def rate_limit():
-    """RateLimitError with Retry-After, and the SDK's own retry after the vendor's"""
+    """RateLimitError by the key's own limit, with Retry-After, and by the vendor's"""
     limited = client_of(account_key(rpm=1))
     limited.chat.completions.create(model=MODEL, messages=HELLO)
     error = raises(openai.RateLimitError, lambda: limited.chat.completions.create(model=MODEL, messages=HELLO))
     assert int(error.response.headers["retry-after"]) >= 1
     assert error.response.headers["x-ratelimit-limit-requests"] == "1"
-    raises(openai.RateLimitError, lambda: say("[status 429]"))
+    raises(openai.RateLimitError, lambda: say("[status 429]", model=BUSY))
 
 
 @check
@@ -196,9 +198,9 @@ def payment():
 @check
 def server_error():
     """InternalServerError for a failing vendor; a vendor's 401 is no AuthenticationError"""
-    error = raises(openai.InternalServerError, lambda: say("[status 502]"))
+    error = raises(openai.InternalServerError, lambda: say("[status 502]", model=FAILING))
     assert error.status_code == 502 and error.code == "upstream_error"
-    raises(openai.InternalServerError, lambda: say("[status 401]"))
+    raises(openai.InternalServerError, lambda: say("[status 401]", model=FAILING))
 
 
 @check
@@ -208,7 +210,7 @@ def idempotency():
     first = client.chat.completions.with_raw_response.create(model=MODEL, messages=HELLO, extra_headers=headers)
     again = client.chat.completions.with_raw_response.create(model=MODEL, messages=HELLO, extra_headers=headers)
     assert again.headers["idempotent-replayed"] == "true"
-    assert again.text == first.text if isinstance(first.text, str) else again.text() == first.text()
+    assert again.content == first.content
 
 
 @check
@@ -230,7 +232,9 @@ def native_prefix():
     text = "".join((c.choices[0].delta.content or "") for c in chunks if getattr(c, "choices", None))
     assert text == "You said: Hello there"
     assert native.completions.create(model=MODEL, prompt="x").choices[0].text == "You said: x"
-    raises(openai.NotFoundError, lambda: native.chat.completions.create(model="nobody/x", messages=HELLO), "nobody")
+    # The native error body's `error` is a code, which this SDK does not print.
+    error = raises(openai.NotFoundError, lambda: native.chat.completions.create(model="nobody/x", messages=HELLO))
+    assert "nobody" in error.response.json()["detail"]
 
 
 main()
