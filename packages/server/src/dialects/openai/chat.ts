@@ -113,7 +113,9 @@ class OpenaiEncoder implements StreamEncoder {
     const usage = openaiUsage(facts);
     let frames = '';
     for (const [index, why] of this.finished) {
-      const member = this.kind === 'chat' ? { delta: {} } : { text: '' };
+      // Of a choice that said nothing this is the first delta.
+      const delta = this.role(index) === '' ? {} : { role: 'assistant' };
+      const member = this.kind === 'chat' ? { delta } : { text: '' };
       frames += this.chunk(
         [{ index, ...member, logprobs: null, finish_reason: why }],
         cancelled ? { usage } : {},
