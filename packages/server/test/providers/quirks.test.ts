@@ -69,6 +69,12 @@ describe('request', () => {
   it('takes a value of additional_params, not the bytes of the member it replaced', () => {
     const body = sent('openai', { temperature: 0.7, additional_params: { temperature: 0.1, seed: 5 } });
     expect(body).toMatchObject({ temperature: 0.1, seed: 5 });
+    const digits = `{"messages":[{"role":"user","content":"a"}],"temperature":0.7${'0'.repeat(60)},"additional_params":{"temperature":0.1}}`;
+    const encoded = chatOf('openai').encodeRequest(
+      openaiChat.decode(Buffer.from(digits)),
+      targetOf('openai'),
+    );
+    expect(JSON.parse(encoded.body.toString())).toHaveProperty('temperature', 0.1);
     const nothing = { stop: null, additional_params: { stop: ['a'.repeat(100)] } };
     expect(sent('openai', nothing)).toMatchObject({ stop: ['a'.repeat(100)] });
   });
@@ -268,6 +274,16 @@ describe('streams of vendors with manners of their own', () => {
     });
   });
 
+  it('a choice finishes once, after what was held back', () => {
+    const { events } = decodeStream(chatOf('minimax'), 'minimax', [
+      sse(chunk({ content: '<th' }), chunk({}, 'length'), chunk({}, 'stop')),
+    ]);
+    expect(events.slice(1)).toEqual([
+      { type: 'text', index: 0, text: '<th' },
+      { type: 'finish', index: 0, reason: 'length' },
+    ]);
+  });
+
   it('OpenRouter’s opaque reasoning comes through verbatim', () => {
     const details = [
       { type: 'reasoning.text', text: 'why', signature: 'sig==', format: 'anthropic-claude-v1', index: 0 },
@@ -380,6 +396,12 @@ describe('usage', () => {
       { prompt_tokens: 10, completion_tokens: 8, completion_tokens_details: { reasoning_tokens: 5 } },
       quirks.xai,
       { output: 8, reasoning: 5 },
+    ],
+    [
+      'more reasoning than output',
+      { prompt_tokens: 10, completion_tokens: 8, completion_tokens_details: { reasoning_tokens: 9 } },
+      plain,
+      { output: 8, reasoning: 9 },
     ],
     [
       'more cached than sent',

@@ -168,6 +168,22 @@ describe('the hot path', () => {
     });
   });
 
+  it('never counts only one of two delivered members, however often they come', () => {
+    const stream = relayOf();
+    stream.push(Buffer.from(event({ reasoning: 'ab', content: 'cde' }).repeat(4)));
+    expect(stream.facts.deliveredChars).toBe(20);
+  });
+
+  it('passes an event as soon as its blank line is there, with CRLF too', () => {
+    for (const end of ['\n', '\r\n']) {
+      const stream = relayOf();
+      const whole = event({ content: 'a' }).replaceAll('\n', end);
+      expect(stream.push(Buffer.from(`${whole}data: {"cho`))?.toString()).toBe(whole);
+      expect(stream.push(Buffer.from(`ices":[]}${end}`))).toBeNull();
+      expect(stream.push(Buffer.from(end))?.toString()).toBe(`data: {"choices":[]}${end}${end}`);
+    }
+  });
+
   it('is not fooled by text that looks like the wire', () => {
     const stream = relayOf();
     const text =

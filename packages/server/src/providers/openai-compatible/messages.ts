@@ -15,37 +15,29 @@ const answerMembers: readonly ReplayedMember[] = [
   'extra_content',
 ];
 
-export interface Span {
-  readonly bytes: Buffer;
-  /** [start, end) of the messages. */
-  readonly range: readonly [number, number];
+/** True when a message holds something this vendor would refuse. Looks at the parsed form: bytes take longer to search. */
+export function messagesMustChange(messages: unknown, quirks: Quirks): boolean {
+  return listOf(messages).some((message) => isObject(message) && mustChange(message, quirks));
 }
 
-/** True when the bytes may hold something to change; says so rather once too often, as it only looks for words. */
-export function messagesMustChange(span: Span | null, messages: unknown, quirks: Quirks): boolean {
-  const words = wordsOf(quirks);
-  if (span === null) {
-    const text = JSON.stringify(messages);
-    return words.some((word) => text.includes(word));
+function mustChange(message: JsonObject, quirks: Quirks): boolean {
+  const role = message['role'];
+  if (role === 'developer' && !quirks.developerRole) return true;
+  if (role === 'assistant') {
+    for (const member of answerMembers) {
+      if (member in message && !quirks.replays.includes(member)) return true;
+    }
+    const calls = message['tool_calls'];
+    if (Array.isArray(calls) && !quirks.replays.includes('extra_content')) {
+      if (calls.some((call) => isObject(call) && 'extra_content' in call)) return true;
+    }
   }
-  const part = span.bytes.subarray(span.range[0], span.range[1]);
-  return words.some((word) => part.includes(word, 0, 'latin1'));
+  const content = message['content'];
+  return Array.isArray(content) && content.some(isOwnImage);
 }
 
-const wordCache = new WeakMap<Quirks, readonly string[]>();
-
-function wordsOf(quirks: Quirks): readonly string[] {
-  const known = wordCache.get(quirks);
-  if (known !== undefined) return known;
-  const members = answerMembers.filter((member) => !quirks.replays.includes(member));
-  const words = [
-    '"image"',
-    ...(quirks.developerRole ? [] : ['"developer"']),
-    ...members.map((each) => `"${each}"`),
-  ];
-  wordCache.set(quirks, words);
-  return words;
-}
+const isOwnImage = (part: unknown): boolean =>
+  isObject(part) && part['type'] === 'image' && isObject(part['image']);
 
 /** Throws a 400 naming the part for an image that has neither data nor URL. */
 export function outgoingMessages(messages: unknown, quirks: Quirks): unknown {

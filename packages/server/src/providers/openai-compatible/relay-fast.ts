@@ -11,7 +11,6 @@ const completionValue = /"text":"/g;
 /** What makes an event worth parsing, in the part after its text. An unescaped `"name":` cannot stand inside a string. */
 const chatSigns = ['"finish_reason":"', '"usage":{', '"delta":{', '"error":'];
 const completionSigns = ['"finish_reason":"', '"usage":{', '"text":"', '"error":'];
-const headSigns = /"finish_reason":"|"usage":\{|"error":[^n]/;
 
 const maxHeads = 4;
 
@@ -61,7 +60,7 @@ export class FastEvents {
     const value = values.exec(source);
     if (value === null || values.lastIndex > end) return;
     const text = source.slice(from, values.lastIndex);
-    if (headSigns.test(text) || this.count(source, values.lastIndex, end) !== chars) return;
+    if (this.count(source, values.lastIndex, end) !== chars) return;
     const isArguments = value[0] === '"arguments":"';
     const closing = !this.isChat ? ',' : isArguments ? '}}]}' : '}';
     this.heads.unshift({ text: flat(text), closing, tail: flat(source.slice(this.countedTo, end)) });

@@ -53,9 +53,7 @@ function boundField(request: ChatRequest, target: CallTarget, quirks: Quirks): s
 
 function writeMessages(body: BodyWriter, request: ChatRequest, quirks: Quirks): void {
   const messages = request.params['messages'];
-  const range = request.raw?.members.get('messages');
-  const span = request.raw !== null && range !== undefined ? { bytes: request.raw.bytes, range } : null;
-  if (messagesMustChange(span, messages, quirks)) body.value('messages', outgoingMessages(messages, quirks));
+  if (messagesMustChange(messages, quirks)) body.value('messages', outgoingMessages(messages, quirks));
   else body.member('messages', messages);
 }
 
