@@ -48,7 +48,9 @@ describe('server-sent events', () => {
   });
 
   it('are the same however the bytes are split', () => {
-    const line = fc.string({ unit: 'binary' }).map((text) => text.replace(/[\r\n\ufeff]/g, ''));
+    const line = fc
+      .string({ unit: 'binary', maxLength: 20 })
+      .map((text) => text.replace(/[\r\n\ufeff]/g, ''));
     const event = fc.record({ name: line, lines: fc.array(line, { minLength: 1, maxLength: 3 }) });
     const property = fc.property(
       fc.array(event, { maxLength: 4 }),
