@@ -94,6 +94,9 @@ describe('errors of vendors', () => {
       message: 'bad',
       param: 'n',
     });
+    expect(decode('{"error":"the field key_not_found is odd"}')).toMatchObject({
+      message: 'the field key_not_found is odd',
+    });
     expect(decode('upstream connect error')).toMatchObject({ message: 'upstream connect error' });
     for (const text of ['', '<html><h1>502</h1></html>', '{"error":', '42', 'null', '[]', '{}']) {
       expect(decode(text)).toEqual(nothing);

@@ -486,6 +486,13 @@ describe('registry', () => {
     });
   });
 
+  it('says who does not fetch image URLs', () => {
+    const inline = vendors.filter((vendor) => vendor.chat?.inlineMedia === true).map((vendor) => vendor.id);
+    expect(inline).toEqual(expect.arrayContaining(['moonshot', 'ollama', 'lmstudio']));
+    expect(inline).not.toContain('openai');
+    expect(inline).not.toContain('vllm');
+  });
+
   it('a codec without relay is translated', () => {
     expect(openaiChatCodec(quirks.mistral).relay).toBeUndefined();
     expect(openaiChatCodec(plain).relay).toBeDefined();

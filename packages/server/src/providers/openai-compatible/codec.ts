@@ -14,6 +14,7 @@ function codec(wire: 'openai-chat' | 'openai-completion', quirks: Quirks): ChatC
     decodeAnswer: (body, target) => decodeAnswer(body, target, quirks),
     createStreamDecoder: (target) => new OpenaiStreamDecoder(target, quirks),
     decodeError,
+    ...(quirks.inlineMedia ? { inlineMedia: true } : {}),
     ...(quirks.relay ? { relay: createRelay(wire, quirks) } : {}),
   };
 }

@@ -19,7 +19,7 @@ export interface Quirks {
   readonly streamOptions: boolean;
   /** The word that forces a tool call. */
   readonly toolChoice: 'required' | 'any';
-  /** Takes `n` > 1. */
+  /** false: the vendor documents that it refuses `n` > 1. */
   readonly manyChoices: boolean;
   /** Knows the role `developer`; otherwise it is sent as `system`. */
   readonly developerRole: boolean;
@@ -33,6 +33,8 @@ export interface Quirks {
   readonly reasoningApart: boolean;
   /** `citation_tokens` are billed as input on top of `prompt_tokens`. */
   readonly citationTokens: boolean;
+  /** Does not fetch image URLs. */
+  readonly inlineMedia: boolean;
   /** Speaks OpenAI's wire truly enough for its bytes to be handed to OpenAI's clients. */
   readonly relay: boolean;
   readonly completionPath: string;
@@ -61,6 +63,7 @@ export const plain: Quirks = {
   thinkTags: false,
   reasoningApart: false,
   citationTokens: false,
+  inlineMedia: false,
   relay: true,
   completionPath: '/completions',
   apiVersion: false,
@@ -86,10 +89,9 @@ export const quirks = {
   }),
   together: plain,
   fireworks: withQuirks({ replays: ['reasoning_content'] }),
-  cerebras: withQuirks({ bound: 'max_completion_tokens', manyChoices: false, replays: ['reasoning'] }),
+  cerebras: withQuirks({ bound: 'max_completion_tokens', replays: ['reasoning'] }),
   perplexity: withQuirks({
     streamOptions: false,
-    manyChoices: false,
     thinkTags: true,
     reasoningApart: true,
     citationTokens: true,
@@ -97,12 +99,12 @@ export const quirks = {
   }),
   nvidia: withQuirks({ thinkTags: true, replays: ['reasoning_content'] }),
   qwen: withQuirks({ replays: ['reasoning_content'] }),
-  moonshot: withQuirks({ replays: ['reasoning_content'] }),
-  zhipu: withQuirks({ manyChoices: false, replays: ['reasoning_content'] }),
+  moonshot: withQuirks({ inlineMedia: true, replays: ['reasoning_content'] }),
+  zhipu: withQuirks({ replays: ['reasoning_content'] }),
   minimax: withQuirks({ thinkTags: true, replays: ['reasoning_content', 'reasoning_details'] }),
   openrouter: withQuirks({ developerRole: true, replays: everyReplay }),
   deepinfra: withQuirks({ replays: ['reasoning_content'] }),
-  sambanova: withQuirks({ thinkTags: true, manyChoices: false, replays: [] }),
+  sambanova: withQuirks({ thinkTags: true, replays: [] }),
   huggingface: withQuirks({ thinkTags: true, replays: ['reasoning_content', 'reasoning'] }),
   /** Content may be a list of parts (`thinking`), so its bytes are not OpenAI's. */
   mistral: withQuirks({
@@ -113,8 +115,10 @@ export const quirks = {
     replays: [],
     relay: false,
   }),
-  cohere: withQuirks({ manyChoices: false, replays: [] }),
+  cohere: withQuirks({ replays: [] }),
   ownServer,
+  /** Takes images as data only. */
+  ownServerInline: { ...ownServer, inlineMedia: true },
   generic: ownServer,
   /** The vendor inside the process. */
   sandbox: withQuirks({ developerRole: true, replays: everyReplay }),

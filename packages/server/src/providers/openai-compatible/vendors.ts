@@ -204,20 +204,20 @@ export const generic = vendor({
   completion: true,
 });
 
-const own = (id: string, name: string, port: number): Provider =>
+const own = (id: string, name: string, port: number, row: Quirks): Provider =>
   vendor({
     id,
     name,
     baseUrl: `http://127.0.0.1:${port}/v1`,
-    quirks: quirks.ownServer,
+    quirks: row,
     completion: true,
     loopback: true,
   });
 
 /** Looked for on this machine. */
 export const ownServers: readonly Provider[] = [
-  own('ollama', 'Ollama', 11434),
-  own('lmstudio', 'LM Studio', 1234),
-  own('vllm', 'vLLM', 8000),
-  own('llamacpp', 'llama.cpp server', 8080),
+  own('ollama', 'Ollama', 11434, quirks.ownServerInline),
+  own('lmstudio', 'LM Studio', 1234, quirks.ownServerInline),
+  own('vllm', 'vLLM', 8000, quirks.ownServer),
+  own('llamacpp', 'llama.cpp server', 8080, quirks.ownServer),
 ];
