@@ -1,8 +1,11 @@
 /** The HTTP server round the application: what a hostile or broken peer may not do, and how long a slow one may take. */
+import { randomUUID } from 'node:crypto';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { getRequestListener } from '@hono/node-server';
 import { encodeNativeError } from '../dialects/native/errors.ts';
+import { encodeOpenaiError } from '../dialects/openai/errors.ts';
 import { GatewayError } from '../contract/errors.ts';
+import { commonHeaders, errorHeaders } from './headers.ts';
 import type { App } from './route.ts';
 
 /** Node's parser lets these pass: two Hosts, a Host that is none, an absolute target, a GET with a body. */
@@ -25,9 +28,19 @@ function problemOf(incoming: IncomingMessage): string | null {
   return null;
 }
 
-function refuse(outgoing: ServerResponse, message: string): void {
-  const body = encodeNativeError(new GatewayError('bad_request', message), '');
-  outgoing.writeHead(400, { 'content-type': 'application/json', connection: 'close' }).end(body);
+/** Answers in the shape of the prefix and ends the connection: what follows on it is not to be trusted. */
+function refuse(
+  { url = '' }: IncomingMessage,
+  outgoing: ServerResponse,
+  status: 400 | 417,
+  why: string,
+): void {
+  const error = new GatewayError('bad_request', why);
+  const requestId = randomUUID();
+  const isOpenai = url.startsWith('/v1/');
+  const headers = { ...commonHeaders(url, requestId), ...errorHeaders(error, isOpenai), connection: 'close' };
+  const body = isOpenai ? encodeOpenaiError(error) : encodeNativeError(error, requestId);
+  outgoing.writeHead(status, headers).end(body);
 }
 
 /** Not yet listening. */
@@ -45,8 +58,12 @@ export function createHttpServer(app: App): Server {
     (incoming, outgoing) => {
       const problem = problemOf(incoming);
       if (problem === null) void listener(incoming, outgoing);
-      else refuse(outgoing, problem);
+      else refuse(incoming, outgoing, 400, problem);
     },
+  );
+  // Node's own answer would leave the connection open.
+  server.on('checkExpectation', (incoming, outgoing) =>
+    refuse(incoming, outgoing, 417, 'The Expect header names something this server does not do.'),
   );
   server.on('clientError', (error: NodeJS.ErrnoException, socket) => {
     if (!socket.writable || error.code === 'ECONNRESET') {
