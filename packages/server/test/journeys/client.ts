@@ -45,7 +45,7 @@ export async function jsonOf(answer: Response): Promise<Json> {
 export async function readUntil(
   answer: Response,
   needle: string,
-): Promise<{ text: string; rest(): Promise<string> }> {
+): Promise<{ text: string; rest: () => Promise<string> }> {
   if (answer.body === null) throw new Error('no body');
   const reader = answer.body.getReader();
   const decoder = new TextDecoder();

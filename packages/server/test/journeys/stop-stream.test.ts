@@ -12,7 +12,7 @@ afterAll(() => scene.close());
 
 interface Running {
   readonly id: string;
-  rest(): Promise<string>;
+  readonly rest: () => Promise<string>;
 }
 
 /** A stream that does not end by itself, its first words read. */

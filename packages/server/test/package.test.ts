@@ -1,0 +1,112 @@
+/** The published package: packed, installed in an empty folder with npm, started through its bin. */
+import { execFileSync } from 'node:child_process';
+import {
+  cpSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { plainPath, startCommand } from './journeys/started.ts';
+
+const root = join(import.meta.dirname, '../../..');
+const maxBytes = 25 * 1024 * 1024;
+const isWanted = process.env['CI'] === 'true' || process.env['INDOXHUB_TEST_PACKAGE'] !== undefined;
+
+/** Every file below a folder. */
+function filesBelow(folder: string): string[] {
+  return readdirSync(folder, { withFileTypes: true, recursive: true })
+    .filter((entry) => entry.isFile())
+    .map((entry) => join(entry.parentPath, entry.name));
+}
+
+/** `npm pack` in a copy: a build in the clone itself would be what its bin runs from then on. */
+function pack(folder: string): string {
+  const copy = join(folder, 'clone');
+  mkdirSync(join(copy, 'packages'), { recursive: true });
+  cpSync(join(root, 'tsconfig.base.json'), join(copy, 'tsconfig.base.json'));
+  const skip = /\/(dist|test|bench|node_modules)$/;
+  cpSync(join(root, 'packages/server'), join(copy, 'packages/server'), {
+    recursive: true,
+    filter: (path) => !skip.test(path),
+  });
+  symlinkSync(join(root, 'node_modules'), join(copy, 'node_modules'));
+  const words = ['pack', '--silent', '--pack-destination', folder];
+  execFileSync('npm', words, { cwd: join(copy, 'packages/server'), encoding: 'utf8' });
+  return join(folder, readdirSync(folder).find((name) => name.endsWith('.tgz')) ?? '');
+}
+
+describe.skipIf(!isWanted)('the packed package (CI=true or INDOXHUB_TEST_PACKAGE=1 runs it)', () => {
+  let folder: string;
+  let home: string;
+  let modules: string;
+
+  beforeAll(() => {
+    folder = mkdtempSync(join(tmpdir(), 'indoxhub-package-'));
+    home = join(folder, 'empty');
+    mkdirSync(home);
+    const words = ['install', pack(folder), '--ignore-scripts', '--no-audit', '--no-fund', '--silent'];
+    execFileSync('npm', words, { cwd: home, encoding: 'utf8' });
+    modules = join(home, 'node_modules');
+  }, 180_000);
+  afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+  const manifests = (): { path: string; json: { name?: string; scripts?: Record<string, string> } }[] =>
+    filesBelow(modules)
+      .filter((path) => /\/node_modules\/(@[^/]+\/)?[^/]+\/package\.json$/.test(path))
+      .map((path) => ({ path, json: JSON.parse(readFileSync(path, 'utf8')) as object }));
+
+  test('holds the build and no sources, tests or build information', () => {
+    const own = filesBelow(join(modules, 'indoxhub')).map((path) => path.slice(modules.length + 10));
+    for (const name of [
+      'bin/indoxhub.js',
+      'dist/main.js',
+      'dist/cli/main.js',
+      'catalogue/openai.json',
+      'config.schema.json',
+    ])
+      expect(own).toContain(name);
+    expect(own.filter((path) => /^src\/|^test\/|\.test\.|tsbuildinfo|(?<!\.d)\.ts$/.test(path))).toEqual([]);
+  });
+
+  test('installs nothing that runs at install', () => {
+    const hooks = ['preinstall', 'install', 'postinstall'];
+    const running = manifests().filter(({ json }) =>
+      hooks.some((hook) => json.scripts?.[hook] !== undefined),
+    );
+    expect(running.map(({ json }) => json.name)).toEqual([]);
+    expect(manifests().filter(({ path }) => readdirSync(dirname(path)).includes('binding.gyp'))).toEqual([]);
+  });
+
+  test('installs at most 25 MB', () => {
+    const bytes = filesBelow(modules).reduce((sum, path) => sum + statSync(path).size, 0);
+    console.log(`installed: ${(bytes / 1024 / 1024).toFixed(1)} MiB in ${manifests().length} packages`);
+    expect(bytes).toBeLessThanOrEqual(maxBytes);
+  });
+
+  test('starts through its bin and chats', async () => {
+    const env = { PATH: `${dirname(process.execPath)}:${plainPath}` };
+    const gateway = await startCommand(join(modules, '.bin/indoxhub'), [], { cwd: home, env });
+    try {
+      for (const path of ['/v1/chat/completions', '/api/v1/chat/completions']) {
+        const answer = await fetch(gateway.url + path, {
+          method: 'POST',
+          headers: { authorization: `Bearer ${gateway.apiKey}`, 'content-type': 'application/json' },
+          body: JSON.stringify({ model: 'local/sandbox', messages: [{ role: 'user', content: 'Hello' }] }),
+        });
+        expect(answer.status).toBe(200);
+        expect(await answer.text()).toContain('"choices"');
+      }
+      const models = (await (await fetch(`${gateway.url}/v1/models`)).json()) as { data: unknown[] };
+      expect(models.data.length).toBeGreaterThan(10);
+    } finally {
+      expect(await gateway.stop()).toBe(0);
+    }
+  });
+});
