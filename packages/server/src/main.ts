@@ -3,7 +3,7 @@ import { hash, randomBytes } from 'node:crypto';
 import type { Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { removeAddress, writeAddress } from './cli/address-file.ts';
-import { greeting } from './cli/greeting.ts';
+import { greeting, shownOnce } from './cli/greeting.ts';
 import { watchSettings, type SettingsWatch } from './config.ts';
 import type { Settings } from './contract/settings.ts';
 import { assemble, type Assembled } from './core/assemble.ts';
@@ -18,7 +18,7 @@ import { openStorage } from './storage/open.ts';
 import type { Storage } from './storage/storage.ts';
 
 const discoveryMs = 30_000;
-/** Between "not ready" and closing the door, so that load balancers notice. */
+/** The door stays open at least this long after "not ready", so that load balancers notice. */
 const noticeMs = 200;
 /** What still is connected this long after the last call ended is cut. */
 const forceMs = 5_000;
@@ -95,14 +95,16 @@ async function openServers(gateway: Gateway): Promise<{ servers: Server[]; url: 
   }
 }
 
-/** Lets what runs come to its end, for `drainMs`, then ends the rest typed and settled. */
+/**
+ * Lets what runs come to its end, for `drainMs`, then ends the rest typed and settled. Meanwhile the door is open: who
+ * knocks is told that this replica goes, instead of being refused without a word.
+ */
 async function drainServers(gateway: Gateway, servers: readonly Server[]): Promise<void> {
-  await new Promise((resolve) => setTimeout(resolve, noticeMs));
-  const closed = Promise.all(servers.map(closeServer));
   const late = setTimeout(() => gateway.streams.shutDown(), gateway.settings.drainMs);
+  await new Promise((resolve) => setTimeout(resolve, noticeMs));
   await gateway.streams.drained();
   clearTimeout(late);
-  for (const server of servers) server.closeIdleConnections();
+  const closed = Promise.all(servers.map(closeServer));
   const force = setTimeout(() => {
     for (const server of servers) server.closeAllConnections();
   }, forceMs);
@@ -144,7 +146,10 @@ export async function start(options: StartOptions): Promise<Running> {
   const { gateway, found, drain } = assembled;
   const { log } = gateway;
   const first = await gateway.accounts.firstRun();
+  const fresh = { apiKey: first?.apiKey ?? null, adminKey: admin.fresh };
   const { servers, url, adminUrl } = await openServers(gateway).catch(async (error: unknown) => {
+    // The keys are in the store by now: said, or nobody will ever know them.
+    say(shownOnce(fresh));
     await gateway.transport.close();
     await storage.close();
     throw error;
@@ -154,11 +159,7 @@ export async function start(options: StartOptions): Promise<Running> {
   const stopLooking = watchLoopback(gateway, found);
   const watch = watchFile(settings, assembled);
 
-  say(
-    first === null
-      ? `IndoxHub answers at ${url}\n`
-      : greeting(url, first.apiKey, admin.fresh, 'local/sandbox'),
-  );
+  say(greeting(url, fresh, 'local/sandbox'));
   log.info({ url, store: storage.engine, version: gateway.version }, 'listening');
 
   let closing: Promise<void> | null = null;

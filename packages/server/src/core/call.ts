@@ -27,6 +27,15 @@ import { WholeCall } from './whole-call.ts';
 /** Serves one chat or text completion. null: it was answered as a stream. Throws GatewayError for everything else. */
 export async function serveCall(gateway: Gateway, call: IncomingCall): Promise<Reply | null> {
   if (gateway.draining) throw new GatewayError('shutting_down', undefined, { retryAfterMs: 1000 });
+  const leave = gateway.streams.enter();
+  try {
+    return await serve(gateway, call);
+  } finally {
+    leave();
+  }
+}
+
+async function serve(gateway: Gateway, call: IncomingCall): Promise<Reply | null> {
   const decoded = call.dialect.decode(call.body);
   const resolved = resolve(gateway, call, decoded);
   const request = await inlineMedia(gateway, decoded, resolved);

@@ -71,7 +71,7 @@ export class StreamCall implements StreamConsumer, StoppableStream {
       this.resolve = resolve;
     });
     if (client.gone) void this.finish('client_cancelled', null);
-    else void this.begin();
+    else if (!this.finishing) void this.begin();
     return over;
   }
 

@@ -10,6 +10,9 @@ export interface StoppableStream {
 }
 
 export interface Streams {
+  /** A call begins, not yet admitted. Call what it answers when the call is over. */
+  enter(): () => void;
+  /** After `shutDown` it is shut down at once. */
   add(stream: StoppableStream): void;
   remove(stream: StoppableStream): void;
   /** False when this process runs no such stream of that account. */
@@ -18,7 +21,7 @@ export interface Streams {
   stopById(id: string): boolean;
   readonly size: number;
   shutDown(): void;
-  /** Resolves when none is left. */
+  /** Resolves when no call is left. */
   drained(): Promise<void>;
 }
 
@@ -26,22 +29,30 @@ export function createStreams(): Streams {
   const byId = new Map<string, StoppableStream>();
   const byAlias = new Map<string, StoppableStream>();
   let waiters: (() => void)[] = [];
+  let calls = 0;
+  let shut = false;
   const aliasKey = (accountId: string, alias: string): string => `${accountId}\n${alias}`;
 
   return {
+    enter() {
+      calls++;
+      return () => {
+        calls--;
+        if (calls > 0) return;
+        for (const resolve of waiters) resolve();
+        waiters = [];
+      };
+    },
     add(stream) {
       byId.set(stream.id, stream);
       if (stream.alias !== null) byAlias.set(aliasKey(stream.accountId, stream.alias), stream);
+      if (shut) stream.shutDown();
     },
     remove(stream) {
       byId.delete(stream.id);
-      if (stream.alias !== null) {
-        const key = aliasKey(stream.accountId, stream.alias);
-        if (byAlias.get(key) === stream) byAlias.delete(key);
-      }
-      if (byId.size > 0) return;
-      for (const resolve of waiters) resolve();
-      waiters = [];
+      if (stream.alias === null) return;
+      const key = aliasKey(stream.accountId, stream.alias);
+      if (byAlias.get(key) === stream) byAlias.delete(key);
     },
     stop(accountId, idOrAlias) {
       const stream = byId.get(idOrAlias) ?? byAlias.get(aliasKey(accountId, idOrAlias));
@@ -52,8 +63,9 @@ export function createStreams(): Streams {
       return byId.size;
     },
     shutDown() {
+      shut = true;
       for (const stream of byId.values()) stream.shutDown();
     },
-    drained: () => (byId.size === 0 ? Promise.resolve() : new Promise((resolve) => waiters.push(resolve))),
+    drained: () => (calls === 0 ? Promise.resolve() : new Promise((resolve) => waiters.push(resolve))),
   };
 }
