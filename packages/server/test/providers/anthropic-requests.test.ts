@@ -49,6 +49,17 @@ describe('the bound on output', () => {
   });
 });
 
+it('a budget may be all but one token of the bound', () => {
+  const budget = (tokens: number): unknown => {
+    const sent = body(
+      { thinking: { type: 'enabled', budget_tokens: tokens } },
+      { ...budgeted, maxTokens: 3000 },
+    );
+    return (sent['thinking'] as JsonObject)['budget_tokens'];
+  };
+  expect([2998, 2999, 3000, 3001].map(budget)).toEqual([2998, 2999, 2999, 2999]);
+});
+
 describe('reasoning_effort', () => {
   const thinking = (model: string, effort: string, more: JsonObject = {}): unknown[] => {
     const sent = body({ reasoning_effort: effort, ...more }, target(model, { maxTokens: 10_000 }));
@@ -226,6 +237,45 @@ describe('messages', () => {
     ]);
   });
 
+  it('put a message’s cache mark on its last block, unless that has one', () => {
+    const mark = { type: 'ephemeral' };
+    const long = { type: 'ephemeral', ttl: '1h' };
+    const list = [
+      { role: 'user', content: 'a', cache_control: mark },
+      { role: 'assistant', content: [{ type: 'text', text: 'b', cache_control: long }], cache_control: mark },
+      { role: 'user', content: 'c' },
+      { role: 'assistant', content: 'd', cache_control: mark },
+    ];
+    expect(messages(list)).toEqual([
+      { role: 'user', content: [{ type: 'text', text: 'a', cache_control: mark }] },
+      { role: 'assistant', content: [{ type: 'text', text: 'b', cache_control: long }] },
+      { role: 'user', content: 'c' },
+      { role: 'assistant', content: [{ type: 'text', text: 'd', cache_control: mark }] },
+    ]);
+  });
+
+  it('keep each of several signed blocks to its own text', () => {
+    const details = [
+      { type: 'reasoning.text', text: '', signature: 's1' },
+      { type: 'reasoning.text', text: 'b', signature: 's2' },
+    ];
+    const list = [
+      ...hi,
+      { role: 'assistant', content: 'a', reasoning_content: 'all', reasoning_details: details },
+    ];
+    expect(messages(list)).toMatchObject([{}, { content: [{ thinking: '' }, { thinking: 'b' }, {}] }]);
+  });
+
+  it('read data: URLs that are not base64', () => {
+    const part = { type: 'image_url', image_url: { url: 'data:image/svg+xml,%3Csvg%2F%3E' } };
+    const source = {
+      type: 'base64',
+      media_type: 'image/svg+xml',
+      data: Buffer.from('<svg/>').toString('base64'),
+    };
+    expect(messages([{ role: 'user', content: [part] }])).toMatchObject([{ content: [{ source }] }]);
+  });
+
   it('send no reasoning that is not signed', () => {
     const list = [...hi, { role: 'assistant', content: 'a', reasoning_content: 'why' }];
     expect(messages(list)).toEqual([...hi, { role: 'assistant', content: 'a' }]);
@@ -240,6 +290,21 @@ it('tools can be narrowed', () => {
   expect(body({ tools, parallel_tool_calls: false })).toMatchObject({
     tool_choice: { type: 'auto', disable_parallel_tool_use: true },
   });
+});
+
+it('tools go out as the model takes them', () => {
+  const tools = [{ type: 'function', function: { name: 'a', strict: true } }];
+  expect(body({ tools })).toMatchObject({ tools: [{ strict: true }] });
+  const older = body(
+    { tools, tool_choice: 'none', parallel_tool_calls: false },
+    target('claude-3-5-sonnet-20241022'),
+  );
+  expect(older['tools']).toEqual([{ name: 'a', input_schema: { type: 'object', properties: {} } }]);
+  expect(older['tool_choice']).toEqual({ type: 'none' });
+});
+
+it('the user’s id is Anthropic’s own member, if given', () => {
+  expect(body({ user: 'a', metadata: { user_id: 'b', team: 'c' } })['metadata']).toEqual({ user_id: 'b' });
 });
 
 it('generations are read from ids of every spelling', () => {

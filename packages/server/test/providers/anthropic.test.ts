@@ -445,6 +445,14 @@ describe('answers', () => {
     expect(encoded.body.toString()).toContain('"id":12345678901234567890}');
   });
 
+  it('a tool’s input may come whole with its start', () => {
+    const text = files
+      .text('tools.sse')
+      .replace('"name":"get_time","input":{}', '"name":"get_time","input":{"zone":"UTC"}');
+    const { events } = decode(chat, target(model), [Buffer.from(text)]);
+    expect(collect(events).toolCalls[1]?.arguments).toBe('{"zone":"UTC"}');
+  });
+
   it.each([
     ['no JSON', '<html>'],
     ['cut', '{"type":"message","content":[{"type":"te'],

@@ -155,6 +155,20 @@ describe('histories', () => {
     ]);
   });
 
+  it('know a tool result’s function by its call, else by its name', () => {
+    const name = (message: JsonObject): unknown => {
+      const list = [
+        ...hi,
+        { role: 'assistant', tool_calls: [call()] },
+        { role: 'tool', content: 'x', ...message },
+      ];
+      const turn = (body({ messages: list })['contents'] as JsonObject[])[2] as { parts: JsonObject[] };
+      return (turn.parts[0]?.['functionResponse'] as JsonObject | undefined)?.['name'];
+    };
+    expect(name({ tool_call_id: 'toolu_1', name: 'other' })).toBe('f');
+    expect(name({ tool_call_id: 'gone', name: 'other' })).toBe('other');
+  });
+
   it('answer tools with an object, an output or an error', () => {
     const response = (content: unknown, more: JsonObject = {}): unknown => {
       const { messages } = history({ tool_calls: [call()] }) as { messages: JsonObject[] };
@@ -198,6 +212,10 @@ it('tools can be narrowed', () => {
   expect(body({ tools, tool_choice: { type: 'allowed_tools', allowed_tools: allowed } })).toMatchObject({
     tools: [{ functionDeclarations: [{ name: 'b' }] }],
     toolConfig: { functionCallingConfig: { mode: 'ANY', allowedFunctionNames: ['b'] } },
+  });
+  const auto = { type: 'allowed_tools', allowed_tools: { ...allowed, mode: 'auto' } };
+  expect(body({ tools, tool_choice: auto })['toolConfig']).toEqual({
+    functionCallingConfig: { mode: 'AUTO' },
   });
   expect(body({ tools, tool_choice: 'none' })).toMatchObject({
     toolConfig: { functionCallingConfig: { mode: 'NONE' } },

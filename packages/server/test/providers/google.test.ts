@@ -332,6 +332,44 @@ describe('answers', () => {
     expect(usage('reasoning', model)).toMatchObject({ output: 10, reasoning: 95 });
   });
 
+  const answerOf = (parts: unknown[], more: JsonObject = {}, usage: JsonObject = {}): Buffer => {
+    const candidates = [{ content: { parts }, finishReason: 'STOP', ...more }];
+    return Buffer.from(JSON.stringify({ candidates, usageMetadata: usage }));
+  };
+
+  it('takes the output from the total where Google leaves it out', () => {
+    const counts = {
+      promptTokenCount: 5,
+      thoughtsTokenCount: 2,
+      toolUsePromptTokenCount: 1,
+      totalTokenCount: 11,
+    };
+    const body = answerOf([], {}, counts);
+    expect(chat.decodeAnswer(body, target(model)).usage).toMatchObject({ input: 6, output: 3, reasoning: 2 });
+  });
+
+  it('shows no drafts that belong to the thinking', () => {
+    const inlineData = { mimeType: 'image/png', data: 'AAAA' };
+    const body = answerOf([{ inlineData, thought: true }, { inlineData }]);
+    expect(chat.decodeAnswer(body, target(model)).choices[0]?.images).toEqual(['data:image/png;base64,AAAA']);
+  });
+
+  it('a call that was cut short is no call to make', () => {
+    const parts = [{ functionCall: { name: 'f', args: {} } }];
+    const reason = (finishReason: string): unknown =>
+      chat.decodeAnswer(answerOf(parts, { finishReason }), target(model)).choices[0]?.finishReason;
+    expect(reason('MAX_TOKENS')).toBe('length');
+    expect(reason('MALFORMED_FUNCTION_CALL')).toBe('error');
+    expect(reason('A_WORD_OF_THE_FUTURE')).toBe('tool_calls');
+  });
+
+  it('counts the searches of a stream once, however often they are named', () => {
+    const grounding = { groundingMetadata: { webSearchQueries: ['a', 'b'] } };
+    const event = `data: ${answerOf([{ text: 'x' }], grounding, { totalTokenCount: 1 }).toString()}\n\n`;
+    const { events } = decode(chat, target('gemini-3-flash-preview'), [Buffer.from(event + event)]);
+    expect(collect(events).usage?.webSearches).toBe(2);
+  });
+
   it('endings have one word each', () => {
     const endings = ['text', 'tools', 'safety', 'blocked', 'odd-usage'].map(
       (name) =>
@@ -441,6 +479,10 @@ describe('errors', () => {
     expect(ended).toBe(false);
     expect(collect(events).text).toBe('Half an ans');
     expect(events.at(-1)).toEqual(overloaded);
+    const late =
+      files.text('text.sse') + `data: ${JSON.stringify(JSON.parse(files.text('error-503.json')))}\n\n`;
+    const after = decode(chat, target(model), [Buffer.from(late)]);
+    expect([after.ended, after.events.at(-1)]).toEqual([false, overloaded]);
   });
 
   it('an error inside a stream may be bare JSON, which the SDK also takes', async () => {

@@ -79,5 +79,5 @@ export function encodeThinking(params: JsonObject, target: CallTarget, blocked: 
   const bound = outputBound(target);
   if (blocked || bound < leastBound) return none;
   const budget = Math.max(leastBudget, Math.floor(bound * (shares[effort] ?? 0)));
-  return { thinking: { type: 'enabled', budget_tokens: Math.min(budget, bound - 1) }, effort: null };
+  return { thinking: { type: 'enabled', budget_tokens: budget }, effort: null };
 }
