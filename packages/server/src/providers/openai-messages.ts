@@ -6,7 +6,7 @@ import type { ChatRequest, JsonObject } from '../contract/chat.ts';
 import { badField } from '../contract/errors.ts';
 import { isObject, parseExact } from './exact-json.ts';
 
-export interface TextPart {
+interface TextPart {
   readonly kind: 'text';
   readonly text: string;
   /** The part as the caller wrote it, for members such as `cache_control`; null for plain text. */
@@ -28,7 +28,7 @@ export interface MediaPart {
 }
 
 /** A part of a type that is not OpenAI's: perhaps the vendor's own. */
-export interface ForeignPart {
+interface ForeignPart {
   readonly kind: 'foreign';
   readonly source: JsonObject;
   readonly param: string;
@@ -36,7 +36,7 @@ export interface ForeignPart {
 
 export type ContentPart = TextPart | MediaPart | ForeignPart;
 
-export interface PastToolCall {
+interface PastToolCall {
   readonly id: string;
   readonly name: string;
   readonly input: JsonObject;
@@ -44,7 +44,7 @@ export interface PastToolCall {
 }
 
 /** One block of reasoning from an earlier turn. */
-export interface PastReasoning {
+interface PastReasoning {
   readonly text: string;
   readonly signature: string | null;
   /** An encrypted block instead of text and signature. */
@@ -176,16 +176,6 @@ export function readContent(content: unknown, param: string): ContentPart[] {
   if (typeof content === 'string') return [{ kind: 'text', text: content, source: null }];
   if (Array.isArray(content)) return content.map((part, at) => readPart(part, `${param}[${at}]`));
   return [readPart(content, param)];
-}
-
-/** Text only, for places where a vendor takes nothing else. */
-export function readText(content: unknown, param: string): string {
-  let text = '';
-  for (const part of readContent(content, param)) {
-    if (part.kind !== 'text') throw wrong(part.param, 'only text is possible here');
-    text += part.text;
-  }
-  return text;
 }
 
 function readArguments(value: unknown, param: string): JsonObject {

@@ -27,7 +27,7 @@ function blamed(message: string | null): string | null {
   return field === undefined ? null : field.replace(/\.(\d+)/g, '[$1]');
 }
 
-export interface ErrorWords {
+interface ErrorWords {
   readonly code: string | null;
   readonly message: string | null;
 }

@@ -49,7 +49,7 @@ function encodeChoice(choice: unknown): JsonObject | null {
   );
 }
 
-export interface ToolMembers {
+interface ToolMembers {
   readonly members: JsonObject;
   /** The model must call a tool. */
   readonly forced: boolean;

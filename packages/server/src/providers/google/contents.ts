@@ -14,7 +14,7 @@ import {
 } from '../openai-messages.ts';
 import { checksSignatures } from './model.ts';
 
-export interface Contents {
+interface Contents {
   readonly systemInstruction: JsonObject | null;
   readonly contents: JsonObject[];
 }

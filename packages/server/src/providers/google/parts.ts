@@ -115,7 +115,7 @@ export function decodeLogprobs(candidate: JsonObject): JsonObject | undefined {
 }
 
 /** Names the calls of one choice. Google sends ids only now and then; ours are the same each time it is decoded. */
-export function callId(given: unknown, answer: JsonObject, index: number, call: number): string {
+function callId(given: unknown, answer: JsonObject, index: number, call: number): string {
   if (typeof given === 'string' && given !== '') return given;
   const id = typeof answer['responseId'] === 'string' ? answer['responseId'] : '';
   const base = id.replace(/[^a-zA-Z0-9]/g, '').slice(-24) || 'gemini';
