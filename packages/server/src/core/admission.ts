@@ -7,7 +7,14 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { ChatRequest } from '../contract/chat.ts';
 import { GatewayError } from '../contract/errors.ts';
 import { formatUsd } from '../contract/money.ts';
-import type { AdmitOperation, AdmitResult, LimitState, LimitTake } from '../storage/storage.ts';
+import { noUsage } from '../contract/usage.ts';
+import type {
+  AdmitOperation,
+  AdmitResult,
+  LimitState,
+  LimitTake,
+  SettleOperation,
+} from '../storage/storage.ts';
 import type { Admission, IncomingCall } from './call-types.ts';
 import type { InputSize } from './count.ts';
 import type { Gateway } from './gateway.ts';
@@ -277,11 +284,47 @@ function operationOf(gateway: Gateway, input: AdmitInput, bounds: Bounds): Admit
   };
 }
 
+/** Closes what the admission may have opened: nothing was done, nothing is owed. */
+function undoOf(operation: AdmitOperation, startedAtMs: number): SettleOperation {
+  const { id, accountId, keyId, facts } = operation;
+  return {
+    op: 'settle',
+    record: {
+      ...facts,
+      id,
+      accountId,
+      keyId,
+      startedAtMs,
+      ending: 'rejected',
+      httpStatus: 503,
+      errorCode: 'ledger_unavailable',
+      finishReason: null,
+      usage: noUsage,
+      source: 'none',
+      costNano: 0n,
+      listNano: 0n,
+      priceVersion: null,
+      latencyMs: Math.max(0, Date.now() - startedAtMs),
+      firstByteMs: null,
+      attempts: 0,
+      sessionId: null,
+    },
+    maxChargeNano: null,
+    response: null,
+  };
+}
+
 /** Throws 402, 409, 429 and 503. */
 export async function admit(gateway: Gateway, input: AdmitInput): Promise<Admitted> {
   const { call, request, resolved } = input;
   const bounds = boundsOf(input);
-  const result = await askLedger(gateway, operationOf(gateway, input, bounds), bounds, call.client);
+  const operation = operationOf(gateway, input, bounds);
+  const result = await askLedger(gateway, operation, bounds, call.client).catch((error: unknown) => {
+    // The store may have done it and only its answer was lost.
+    if (error instanceof GatewayError && error.code === 'ledger_unavailable')
+      gateway.unsettled.undo(undoOf(operation, call.startedAtMs));
+    throw error;
+  });
   switch (result.status) {
     case 'replay':
       return { status: 'replay', result };

@@ -18,6 +18,7 @@ import { createStreams } from './streams.ts';
 import { createTargets } from './targets.ts';
 import { createTokens } from './tokens.ts';
 import { createTransport } from './transport.ts';
+import { createUnsettled } from './unsettled.ts';
 
 function packageVersion(): string {
   return String(JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')).version);
@@ -66,6 +67,7 @@ export async function assemble(
     keys: createKeys(storage),
     tokens: await createTokens(storage),
     ledger,
+    unsettled: createUnsettled(ledger, log),
     targets,
     transport: createTransport(
       () => current.timeouts,

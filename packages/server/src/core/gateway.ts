@@ -11,6 +11,7 @@ import type { Streams } from './streams.ts';
 import type { Targets } from './targets.ts';
 import type { Tokens } from './tokens.ts';
 import type { Transport } from './transport.ts';
+import type { Unsettled } from './unsettled.ts';
 
 export interface Gateway {
   /** Changes as a whole when the file is edited: read it once per request. */
@@ -22,6 +23,7 @@ export interface Gateway {
   readonly keys: Keys;
   readonly tokens: Tokens;
   readonly ledger: Ledger;
+  readonly unsettled: Unsettled;
   readonly models: Models;
   readonly targets: Targets;
   readonly transport: Transport;

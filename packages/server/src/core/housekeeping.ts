@@ -5,6 +5,7 @@
 import type { Gateway } from './gateway.ts';
 
 const pulseMs = 200;
+const retryMs = 500;
 const chores = [
   { name: 'touch', everyMs: 10_000 },
   { name: 'roll_up', everyMs: 15_000 },
@@ -23,7 +24,7 @@ export interface Housekeeping {
 }
 
 export function startHousekeeping(gateway: Gateway): Housekeeping {
-  const { storage, streams, keys, log, ledger, owner } = gateway;
+  const { storage, streams, keys, log, ledger, owner, unsettled } = gateway;
   let stopped = false;
   let version: number | null = null;
   let failing = false;
@@ -78,6 +79,7 @@ export function startHousekeeping(gateway: Gateway): Housekeeping {
   void guarded(() => chore('sweep'));
   const timers = [
     loop(pulse, pulseMs),
+    loop(() => unsettled.retry(), retryMs),
     ...chores.map(({ name, everyMs }) => loop(() => chore(name), everyMs)),
   ];
 
@@ -89,6 +91,7 @@ export function startHousekeeping(gateway: Gateway): Housekeeping {
       stopped = true;
       for (const timer of timers) clearInterval(timer);
       await running;
+      await guarded(() => unsettled.retry());
     },
   };
 }

@@ -1,6 +1,6 @@
 /** Stages 6 and 7, settle and report: the one place where a call's record is made, charged, counted and logged. */
 import type { SettledFacts } from '../contract/answer.ts';
-import type { ErrorCode, GatewayError } from '../contract/errors.ts';
+import { GatewayError, type ErrorCode } from '../contract/errors.ts';
 import { noUsage, type TokenUsage, type UsageSource } from '../contract/usage.ts';
 import type { Ending, StoredResponse, UsageRecord } from '../storage/storage.ts';
 import type { Plan } from './call-types.ts';
@@ -94,15 +94,42 @@ export function priceCall(plan: Plan, end: CallEnd, raw: unknown): Priced {
   };
 }
 
-/** Durable when it resolves. Throws `ledger_unavailable`. */
+/** What becomes of a call that ended while the store was away: its caller waits this long for the ledger, or not at all. */
+export type Patience = 'wait' | 'later';
+
+const patienceMs = 30_000;
+const retryMs = 500;
+
+/**
+ * Durable when it answers null. Else the error for the caller, and the settlement is done as soon as the store answers.
+ */
 export async function settle(
   gateway: Gateway,
   plan: Plan,
   priced: Priced,
   response: StoredResponse | null,
-): Promise<void> {
-  const maxChargeNano = plan.admission.ceilingNano;
-  await gateway.ledger.run({ op: 'settle', record: priced.record, maxChargeNano, response });
+  patience: Patience,
+): Promise<GatewayError | null> {
+  const { record } = priced;
+  const operation = { op: 'settle', record, maxChargeNano: plan.admission.ceilingNano, response } as const;
+  const deadline = performance.now() + (patience === 'wait' ? patienceMs : 0);
+  for (;;) {
+    try {
+      await gateway.ledger.run(operation);
+      return null;
+    } catch (error) {
+      const isAway = error instanceof GatewayError && error.status === 503;
+      if (!isAway) {
+        gateway.log.error({ err: error, request_id: record.id }, 'a call could not be settled');
+        return new GatewayError('internal', undefined, { cause: error });
+      }
+      if (performance.now() >= deadline) {
+        gateway.unsettled.settle(operation);
+        return new GatewayError('ledger_unavailable', undefined, { retryAfterMs: 1000, cause: error });
+      }
+      await new Promise((resolve) => setTimeout(resolve, retryMs));
+    }
+  }
 }
 
 export function report(gateway: Gateway, plan: Plan, end: CallEnd, priced: Priced): void {

@@ -17,9 +17,6 @@ import type { StoppableStream } from './streams.ts';
 import { createTranslation } from './translation.ts';
 
 const writeStallMs = 30_000;
-/** How long a finished stream waits for the ledger before it ends with an error and is left to the sweep. */
-const settlePatienceMs = 30_000;
-const settleRetryMs = 500;
 /** A transcript kept for replays under an Idempotency-Key, at most. */
 const maxTranscript = 1024 * 1024;
 
@@ -156,7 +153,8 @@ export class StreamCall implements StreamConsumer, StoppableStream {
     const end = this.endOf(ending, error, upstreamMs);
     const priced = priceCall(this.plan, end, null);
     const frames = this.terminal(ending, error, priced);
-    const failed = await this.settled(priced, frames, end);
+    // The answer's last byte is the acknowledgement.
+    const failed = await settle(this.gateway, this.plan, priced, this.replay(frames, end), 'wait');
     if (this.ticker !== null) clearInterval(this.ticker);
     this.gateway.streams.remove(this);
     const { client } = this.plan.call;
@@ -226,28 +224,6 @@ export class StreamCall implements StreamConsumer, StoppableStream {
     const { call, identity, request } = this.plan;
     const encoder = this.current?.translation.encoder ?? call.dialect.createEncoder(identity, request);
     return encoder.failure({ code: error.code, status: error.status, message: error.message }, identity);
-  }
-
-  /** Settles, patiently: the answer's last byte is the acknowledgement. Answers the error when it could not be done. */
-  private async settled(
-    priced: Priced,
-    frames: { text: string; clean: boolean },
-    end: CallEnd,
-  ): Promise<GatewayError | null> {
-    const deadline = performance.now() + settlePatienceMs;
-    const response = this.replay(frames, end);
-    for (;;) {
-      try {
-        await settle(this.gateway, this.plan, priced, response);
-        return null;
-      } catch (error) {
-        const unavailable = error instanceof GatewayError && error.status === 503;
-        if (!unavailable)
-          this.gateway.log.error({ err: error, request_id: this.id }, 'a stream could not be settled');
-        if (!unavailable || performance.now() > deadline) return new GatewayError('ledger_unavailable');
-        await new Promise((resolve) => setTimeout(resolve, settleRetryMs));
-      }
-    }
   }
 
   private replay(frames: { text: string }, end: CallEnd) {

@@ -129,8 +129,9 @@ export class WholeCall implements StoppableStream {
     const body = answered.encode(priced.facts);
     const kept =
       plan.call.idempotencyKey === null ? null : { status: 200, contentType, body: body.toString() };
-    await settle(gateway, plan, priced, kept);
+    const unsettled = await settle(gateway, plan, priced, kept, 'wait');
     report(gateway, plan, end, priced);
+    if (unsettled !== null) throw unsettled;
     return { status: 200, headers: { 'content-type': contentType, ...plan.admission.headers }, body };
   }
 
@@ -152,7 +153,7 @@ export class WholeCall implements StoppableStream {
         }
       : nothing;
     const priced = priceCall(plan, end, null);
-    await settle(gateway, plan, priced, null);
+    await settle(gateway, plan, priced, null, 'later');
     report(gateway, plan, end, priced);
   }
 }

@@ -6,6 +6,7 @@ import { GatewayError } from '../contract/errors.ts';
 import type { Gateway } from '../core/gateway.ts';
 import { encodeNativeError } from '../dialects/native/errors.ts';
 import { encodeOpenaiError } from '../dialects/openai/errors.ts';
+import { StorageUnavailable } from '../storage/storage.ts';
 import { commonHeaders, errorHeaders, isOpenToPages, preflightHeaders } from './headers.ts';
 import type { App, AppContext, AppEnv } from './route.ts';
 import { adminRoutes } from './routes/admin.ts';
@@ -51,6 +52,11 @@ export function createApp(gateway: Gateway, plane: 'all' | 'data' | 'admin' = 'a
   const app: App = new Hono<AppEnv>({ strict: true });
   app.onError((cause, context) => {
     if (cause instanceof GatewayError) return errorResponse(context, cause);
+    if (cause instanceof StorageUnavailable)
+      return errorResponse(
+        context,
+        new GatewayError('store_unavailable', undefined, { retryAfterMs: 1000, cause }),
+      );
     gateway.log.error(
       { err: cause, request_id: context.get('requestId') },
       'a request failed inside the gateway',
