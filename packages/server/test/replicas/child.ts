@@ -101,7 +101,7 @@ export function spawnGateway(options: ChildOptions): Spawned {
     };
     child.stdout.setEncoding('utf8').on('data', read);
     child.stderr.setEncoding('utf8').on('data', read);
-    void exited.then(({ code, signal }) => {
+    child.once('close', (code, signal) => {
       clearTimeout(timer);
       reject(new Error(`the gateway ended with ${code ?? signal}: ${text}`));
     });
@@ -142,7 +142,7 @@ export async function startChild(options: ChildOptions): Promise<Child> {
       spawned.signal('SIGKILL');
       await spawned.exited;
     },
-    post: (path, body, apiKey, headers = {}, signal = undefined) =>
+    post: (path, body, apiKey, headers = {}, signal) =>
       fetch(url + path, {
         method: 'POST',
         headers: { authorization: `Bearer ${apiKey}`, 'content-type': 'application/json', ...headers },
