@@ -12,6 +12,7 @@ import type { FoundModels } from './core/found.ts';
 import type { Gateway } from './core/gateway.ts';
 import { startHousekeeping } from './core/housekeeping.ts';
 import { createApp } from './http/app.ts';
+import { rawChatRoutes } from './http/routes/chat.ts';
 import { createHttpServer } from './http/server.ts';
 import { vendors } from './providers/registry.ts';
 import { openStorage } from './storage/open.ts';
@@ -80,7 +81,7 @@ async function openServers(gateway: Gateway): Promise<{ servers: Server[]; url: 
   const { host, port, adminPort } = gateway.settings;
   const servers: Server[] = [];
   try {
-    const data = createHttpServer(createApp(gateway, adminPort === null ? 'all' : 'data'));
+    const data = createHttpServer(createApp(gateway, adminPort === null ? 'all' : 'data'), rawChatRoutes(gateway));
     const address = await listen(data, host, port);
     servers.push(data);
     const url = `http://${hostForUrl(host)}:${address.port}`;

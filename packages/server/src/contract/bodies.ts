@@ -4,6 +4,25 @@
  */
 import { z } from 'zod';
 
+/**
+ * A list checked member by member, up to the first that is wrong: z.array would collect a complaint about each of a
+ * hundred thousand members of a hostile body before it told the first.
+ */
+function list(item: z.ZodType) {
+  const { $schema: _, ...items } = z.toJSONSchema(item, { io: 'input', unrepresentable: 'any' });
+  return z
+    .array(z.unknown())
+    .check(({ value, issues }) => {
+      for (const [at, member] of value.entries()) {
+        const issue = item.safeParse(member).error?.issues[0];
+        if (issue === undefined) continue;
+        issues.push({ ...issue, input: issue.input, path: [at, ...issue.path] } as (typeof issues)[number]);
+        return;
+      }
+    })
+    .meta({ items });
+}
+
 const maxTokens = z.int().min(1).nullish();
 
 /** Unknown part types and members travel on. */
@@ -11,9 +30,7 @@ const contentPart = z.looseObject({ type: z.string() });
 
 export const message = z.looseObject({
   role: z.string().min(1),
-  content: z
-    .union([z.string(), z.array(contentPart), z.null(), z.record(z.string(), z.unknown())])
-    .optional(),
+  content: z.union([z.string(), list(contentPart), z.null(), z.record(z.string(), z.unknown())]).optional(),
 });
 
 const sampling = {
@@ -31,7 +48,7 @@ const sampling = {
   presence_penalty: z.number().min(-2).max(2).nullish(),
   stream: z.boolean().nullish(),
   n: z.int().min(1).max(128).nullish(),
-  stop: z.union([z.string(), z.array(z.string())]).nullish(),
+  stop: z.union([z.string(), list(z.string())]).nullish(),
   seed: z.int().nullish(),
   user: z.string().nullish(),
   stream_options: z.looseObject({ include_usage: z.boolean().nullish() }).nullish(),
@@ -51,8 +68,8 @@ const ours = {
 };
 
 const chatMembers = {
-  messages: z.array(message).min(1),
-  tools: z.array(z.looseObject({ type: z.string() })).nullish(),
+  messages: list(message).min(1),
+  tools: list(z.looseObject({ type: z.string() })).nullish(),
   response_format: z.looseObject({ type: z.string() }).nullish(),
 };
 

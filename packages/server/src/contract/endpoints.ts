@@ -23,14 +23,14 @@ export interface Endpoint {
   readonly streams?: boolean;
 }
 
-const row = <A extends Auth>(
-  method: Endpoint['method'],
+const row = <A extends Auth, M extends Endpoint['method']>(
+  method: M,
   path: string,
   auth: A,
   tag: string,
   summary: string,
   more: Pick<Endpoint, 'input' | 'streams'> = {},
-): Endpoint & { readonly auth: A } => ({ method, path, auth, tag, summary, ...more });
+): Endpoint & { readonly auth: A; readonly method: M } => ({ method, path, auth, tag, summary, ...more });
 
 export const endpoints = {
   apiKeyExchange: row(

@@ -19,7 +19,7 @@ export function firstIssue(error: ZodError): GatewayError {
   if (issue.code === 'unrecognized_keys') {
     path = [...path, issue.keys[0] ?? ''];
     sentence = 'is not a known field';
-  } else if (issue.code === 'invalid_type' && issue.input === undefined) {
+  } else if (issue.code === 'invalid_type' && issue.message.endsWith('received undefined')) {
     sentence = 'is required';
   }
   const param = fieldName(path) || 'body';

@@ -2,7 +2,7 @@
 import { randomUUID } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { pino } from 'pino';
+import { pino, type Logger } from 'pino';
 import type { Settings } from '../contract/settings.ts';
 import { vendors } from '../providers/registry.ts';
 import type { Storage } from '../storage/storage.ts';
@@ -24,6 +24,13 @@ function packageVersion(): string {
   return String(JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')).version);
 }
 
+/** JSON lines on stdout, written some at a time: a write a call would cost more than most of what the call does. */
+function createLog(level: Settings['logLevel']): Logger {
+  const destination = pino.destination({ dest: 1, sync: false, minLength: 4096, periodicFlush: 500 });
+  process.once('exit', () => destination.flushSync());
+  return pino({ level, base: null, serializers: { err: pino.stdSerializers.err } }, destination);
+}
+
 export interface Assembled {
   readonly gateway: Gateway;
   /** Filled by discovery. */
@@ -41,7 +48,7 @@ export async function assemble(
 ): Promise<Assembled> {
   let current = settings;
   let draining = false;
-  const log = pino({ level: settings.logLevel, base: null, serializers: { err: pino.stdSerializers.err } });
+  const log = createLog(settings.logLevel);
   const catalogue = loadCatalogue(fileURLToPath(new URL('../../catalogue', import.meta.url)));
   const found = createFoundModels();
   const vendorMap = new Map(vendors.map((vendor) => [vendor.id, vendor]));

@@ -168,8 +168,10 @@ export async function attempt<T>(
       return { value: outcome.value, prepared, attempts };
     }
     const { classified } = outcome;
-    gateway.metrics.upstream(provider, classified.error.code);
-    if (classified.unhealthy || classified.error.code === 'upstream_rate_limited')
+    gateway.metrics.upstream(provider, over() ? 'cancelled' : classified.error.code);
+    // A caller that left, or a server going down, says nothing about the target.
+    if (over()) health.released(nameOf(target));
+    else if (classified.unhealthy || classified.error.code === 'upstream_rate_limited')
       health.failed(nameOf(target), classified.retryAfterMs);
     else health.released(nameOf(target));
     if (classified.again === 'never' || over() || attempts > gateway.settings.maxRetries)

@@ -8,6 +8,12 @@ import { GatewayError } from '../contract/errors.ts';
 
 const maxDepth = 64;
 const maxTokens = 400_000;
+/** Members of objects, all together: to the parser each costs many times what an element of a list does. */
+const maxMembers = 100_000;
+/** Members of the outermost object. */
+const maxFields = 1_000;
+/** After an escaped quote the next is likely near: so many bytes are looked at one by one before searching again. */
+const nearby = 64;
 
 const quote = 34;
 const comma = 44;
@@ -29,9 +35,17 @@ function skipString(bytes: Buffer, start: number): number {
     let slashes = 0;
     while (bytes[end - 1 - slashes] === backslash) slashes++;
     if (slashes % 2 === 0) return end + 1;
-    at = end + 1;
+    const stop = Math.min(bytes.length, end + nearby);
+    for (at = end + 1; at < stop; at++) {
+      const byte = bytes[at];
+      if (byte === quote) return at + 1;
+      if (byte === backslash) at++;
+    }
   }
 }
+
+const refuse = (what: string): GatewayError =>
+  new GatewayError('invalid_json', `The request body has more than ${what}.`);
 
 function keyAt(bytes: Buffer, start: number, end: number): string {
   const text = bytes.toString('utf8', start + 1, end - 1);
@@ -57,6 +71,7 @@ export function scanJson(bytes: Buffer): Members {
   const members: Members = new Map();
   let depth = 0;
   let tokens = 0;
+  let pairs = 0;
   let key: string | null = null;
   let valueFrom = 0;
   let at = 0;
@@ -83,11 +98,13 @@ export function scanJson(bytes: Buffer): Members {
         members.set(key, trimmed(bytes, valueFrom, at));
         key = null;
       }
-    } else if (byte === colon && depth === 1) {
-      valueFrom = at + 1;
+    } else if (byte === colon) {
+      pairs++;
+      if (depth === 1) valueFrom = at + 1;
     }
-    if (tokens > maxTokens)
-      throw new GatewayError('invalid_json', `The request body has more than ${maxTokens} values.`);
+    if (tokens > maxTokens) throw refuse(`${maxTokens} values`);
+    if (pairs > maxMembers) throw refuse(`${maxMembers} members`);
+    if (members.size > maxFields) throw refuse(`${maxFields} fields`);
     at++;
   }
   return members;

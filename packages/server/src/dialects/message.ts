@@ -22,7 +22,7 @@ export function toolDelta(event: Extract<ChatEvent, { type: 'tool' }>): JsonObje
 }
 
 /** The opaque blocks a vendor wants back verbatim: sent in `reasoning_details`, accepted there in the next turn. */
-export function reasoningDetail(signature: ReasoningSignature, text = ''): JsonObject {
+export function reasoningDetail(signature: ReasoningSignature, text = signature.text ?? ''): JsonObject {
   const format = signature.vendor;
   if (signature.kind === 'redacted') return { type: 'reasoning.encrypted', data: signature.data, format };
   if (signature.kind === 'id') return { type: 'reasoning.text', text, id: signature.data, format };
@@ -41,7 +41,7 @@ export function messageJson(choice: ChatChoice): JsonObject {
       ? {}
       : {
           reasoning_details: signatures.map((each, at) =>
-            reasoningDetail(each, at === 0 ? (reasoning ?? '') : ''),
+            reasoningDetail(each, each.text ?? (at === 0 ? (reasoning ?? '') : '')),
           ),
         }),
     ...(toolCalls.length === 0 ? {} : { tool_calls: toolCalls.map(toolCallJson) }),

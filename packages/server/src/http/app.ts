@@ -11,7 +11,7 @@ import { commonHeaders, errorHeaders, isOpenToPages, preflightHeaders } from './
 import type { App, AppContext, AppEnv } from './route.ts';
 import { adminRoutes } from './routes/admin.ts';
 import { authRoutes } from './routes/auth.ts';
-import { chatRoutes } from './routes/chat.ts';
+import { stopRoutes } from './routes/chat.ts';
 import { modelRoutes } from './routes/models.ts';
 import { operationRoutes } from './routes/operations.ts';
 import { userRoutes } from './routes/user.ts';
@@ -65,9 +65,6 @@ export function createApp(gateway: Gateway, plane: 'all' | 'data' | 'admin' = 'a
   });
   app.notFound((context) => errorResponse(context, missing(context)));
 
-  // Raw routes first: nothing that touches a response may stand before them.
-  if (plane !== 'admin') chatRoutes(app, gateway);
-
   app.use(async (context, next) => {
     const { path, method } = context.req;
     context.set('requestId', randomUUID());
@@ -80,6 +77,7 @@ export function createApp(gateway: Gateway, plane: 'all' | 'data' | 'admin' = 'a
     return undefined;
   });
   if (plane !== 'admin') {
+    stopRoutes(app, gateway);
     authRoutes(app, gateway);
     modelRoutes(app, gateway);
     userRoutes(app, gateway);

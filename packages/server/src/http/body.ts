@@ -12,6 +12,12 @@ export function readBody(incoming: IncomingMessage, maxBytes: number): Promise<B
   if (type !== undefined && /charset\s*=/i.test(type) && !/charset\s*=\s*"?utf-?8/i.test(type)) {
     return Promise.reject(new GatewayError('unsupported_media_type', 'Send the body as UTF-8.'));
   }
+  return readBytes(incoming, maxBytes);
+}
+
+/** The same for a body of any media type. Throws body_too_large, and unsupported_media_type for a compressed one. */
+export function readBytes(incoming: IncomingMessage, maxBytes: number): Promise<Buffer> {
+  const { headers } = incoming;
   const encoding = headers['content-encoding'];
   if (encoding !== undefined && encoding !== 'identity') {
     return Promise.reject(
@@ -24,14 +30,14 @@ export function readBody(incoming: IncomingMessage, maxBytes: number): Promise<B
   return new Promise((resolve, reject) => {
     const chunks: Buffer[] = [];
     let size = 0;
-    incoming.on('data', (chunk: Buffer) => {
+    const take = (chunk: Buffer): void => {
       size += chunk.length;
-      if (size <= maxBytes) chunks.push(chunk);
-      else {
-        incoming.pause();
-        reject(tooLarge());
-      }
-    });
+      if (size <= maxBytes) return void chunks.push(chunk);
+      chunks.length = 0;
+      incoming.off('data', take).pause();
+      reject(tooLarge());
+    };
+    incoming.on('data', take);
     incoming.on('end', () => {
       const first = chunks[0];
       resolve(chunks.length === 1 && first !== undefined ? first : Buffer.concat(chunks, size));

@@ -1,14 +1,16 @@
 /**
  * How a route comes to be: only by a row of the endpoint table, so only with a stated answer to "who may call this".
  */
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { HttpBindings } from '@hono/node-server';
 import type { Context, Hono } from 'hono';
 import type { ZodType } from 'zod';
 import type { Endpoint } from '../contract/endpoints.ts';
-import { badField, GatewayError } from '../contract/errors.ts';
 import { firstIssue } from '../contract/validate.ts';
 import type { Gateway } from '../core/gateway.ts';
+import { parseJsonObject } from '../dialects/json-scan.ts';
 import type { Credential } from '../storage/storage.ts';
+import { readBody } from './body.ts';
 import { authoriseAdmin, authoriseCaller } from './middleware/auth.ts';
 
 export interface AppEnv {
@@ -36,13 +38,25 @@ export function mount(app: App, gateway: Gateway, endpoint: Endpoint, handler: H
   if (!/[/*]$|\{/.test(endpoint.path)) app.on(endpoint.method, `${endpoint.path}/`, guarded);
 }
 
-/**
- * Serves an `auth: 'key'` endpoint that writes to the raw outgoing message and authorises by itself, before it reads
- * the body: no middleware may touch its response.
- */
-export function mountRaw(app: App, endpoint: Endpoint & { readonly auth: 'key' }, handler: Handler): void {
-  app.on(endpoint.method, endpoint.path, handler);
-  app.on(endpoint.method, `${endpoint.path}/`, handler);
+/** Answers on the raw outgoing message, having authorised by itself before it reads the body. */
+export type RawHandler = (incoming: IncomingMessage, outgoing: ServerResponse) => void;
+
+/** The hot paths, answered before the application is asked: path → handler, POST only. */
+export class RawRoutes {
+  private readonly handlers = new Map<string, RawHandler>();
+
+  /** Serves an endpoint that every caller needs a key for. */
+  mount(endpoint: Endpoint & { readonly method: 'POST'; readonly auth: 'key' }, handler: RawHandler): void {
+    this.handlers.set(endpoint.path, handler);
+    this.handlers.set(`${endpoint.path}/`, handler);
+  }
+
+  /** null: the application answers. */
+  find(method: string | undefined, url: string): RawHandler | null {
+    if (method !== 'POST') return null;
+    const query = url.indexOf('?');
+    return this.handlers.get(query < 0 ? url : url.slice(0, query)) ?? null;
+  }
 }
 
 /** The query as the schema reads it; a 400 naming the parameter otherwise. */
@@ -56,19 +70,8 @@ const maxAdminBody = 256 * 1024;
 
 /** The JSON body as the schema reads it; an absent body reads as {}. */
 export async function readJson<T>(context: AppContext, schema: ZodType<T>): Promise<T> {
-  const length = Number(context.req.header('content-length') ?? 0);
-  if (length > maxAdminBody) throw new GatewayError('body_too_large');
-  const text = await context.req.text();
-  if (text.length > maxAdminBody) throw new GatewayError('body_too_large');
-  let value: unknown;
-  try {
-    value = text === '' ? {} : JSON.parse(text);
-  } catch {
-    throw new GatewayError('invalid_json');
-  }
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
-    throw badField('body', 'The body must be a JSON object.');
-  }
+  const bytes = await readBody(context.env.incoming, maxAdminBody);
+  const value = bytes.length === 0 ? {} : parseJsonObject(bytes).value;
   const parsed = schema.safeParse(value);
   if (parsed.success) return parsed.data;
   throw firstIssue(parsed.error);

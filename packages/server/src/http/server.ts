@@ -6,7 +6,7 @@ import { encodeNativeError } from '../dialects/native/errors.ts';
 import { encodeOpenaiError } from '../dialects/openai/errors.ts';
 import { GatewayError } from '../contract/errors.ts';
 import { commonHeaders, errorHeaders } from './headers.ts';
-import type { App } from './route.ts';
+import { RawRoutes, type App } from './route.ts';
 
 /** Node's parser lets these pass: two Hosts, a Host that is none, an absolute target, a GET with a body. */
 function problemOf(incoming: IncomingMessage): string | null {
@@ -44,7 +44,7 @@ function refuse(
 }
 
 /** Not yet listening. */
-export function createHttpServer(app: App): Server {
+export function createHttpServer(app: App, raw: RawRoutes = new RawRoutes()): Server {
   const listener = getRequestListener(app.fetch, { overrideGlobalObjects: false });
   const server = createServer(
     {
@@ -57,8 +57,11 @@ export function createHttpServer(app: App): Server {
     },
     (incoming, outgoing) => {
       const problem = problemOf(incoming);
-      if (problem === null) void listener(incoming, outgoing);
-      else refuse(incoming, outgoing, 400, problem);
+      if (problem === null) {
+        const handler = raw.find(incoming.method, incoming.url ?? '');
+        if (handler === null) void listener(incoming, outgoing);
+        else handler(incoming, outgoing);
+      } else refuse(incoming, outgoing, 400, problem);
     },
   );
   // Node's own answer would leave the connection open.

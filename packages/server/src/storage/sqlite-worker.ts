@@ -8,6 +8,7 @@ import { bindable } from './bindable.ts';
 import { SqliteLedger } from './sqlite-ledger.ts';
 import type { Statement } from './executor.ts';
 import type { WorkerRequest, WorkerResponse } from './sqlite-messages.ts';
+import { packResults, unpackOperations } from './sqlite-packing.ts';
 
 if (parentPort === null) throw new Error('sqlite-worker runs as a worker thread');
 const port = parentPort;
@@ -62,7 +63,10 @@ function answer(request: WorkerRequest): WorkerResponse {
       return { id: request.id };
     case 'commit':
       ledger ??= new SqliteLedger(database);
-      return { id: request.id, results: ledger.run(request.operations, Date.now()) };
+      return {
+        id: request.id,
+        results: packResults(ledger.run(unpackOperations(request.operations), Date.now())),
+      };
     case 'query': {
       const statement = statementOf(request.sql);
       const parameters = request.parameters.map(bindable);

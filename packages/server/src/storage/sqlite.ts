@@ -8,6 +8,7 @@ import { Worker } from 'node:worker_threads';
 import type { Executor, Statement } from './executor.ts';
 import { migrate } from './migrate.ts';
 import { createRecords } from './records.ts';
+import { packOperations, unpackResults } from './sqlite-packing.ts';
 import type { WorkerRequest, WorkerResponse } from './sqlite-messages.ts';
 import { StorageUnavailable, type Storage } from './storage.ts';
 
@@ -115,7 +116,8 @@ export async function openSqlite(path: string): Promise<Storage> {
       ...createRecords(executor),
       engine: 'sqlite',
       async commit(operations) {
-        return (await channel.send({ kind: 'commit', operations })).results ?? [];
+        const { results } = await channel.send({ kind: 'commit', operations: packOperations(operations) });
+        return unpackResults(results ?? []);
       },
       async ping() {
         await run('SELECT 1');

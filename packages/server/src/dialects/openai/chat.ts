@@ -33,12 +33,21 @@ function encodeAnswer(kind: Kind, answer: ChatAnswer, facts: SettledFacts): stri
   });
 }
 
+/** Where the answer's usage stands; none in an answer too odd to look into. */
+function usagePlace(body: Buffer): readonly [number, number] | undefined {
+  try {
+    return scanJson(body).get('usage');
+  } catch {
+    return undefined;
+  }
+}
+
 /** Puts cost and provider into the provider's own bytes: everything else stays as it came. */
 function amendAnswer(body: Buffer, facts: SettledFacts): Buffer {
   const end = body.lastIndexOf(125);
   if (end < 0) return body;
   const provider = `,"provider":${JSON.stringify(facts.provider)}}`;
-  const usage = facts.source === 'provider' ? scanJson(body).get('usage') : undefined;
+  const usage = facts.source === 'provider' ? usagePlace(body) : undefined;
   if (usage === undefined || body[usage[1] - 1] !== 125) {
     const counted = `,"usage":${JSON.stringify(openaiUsage(facts))}`;
     return Buffer.concat([body.subarray(0, end), Buffer.from(counted + provider)]);

@@ -3,7 +3,10 @@ import { endpoints } from '../../contract/endpoints.ts';
 import { GatewayError } from '../../contract/errors.ts';
 import type { Gateway } from '../../core/gateway.ts';
 import { tokenLifetime } from '../../core/tokens.ts';
+import { readBytes } from '../body.ts';
 import { mount, type App, type AppContext } from '../route.ts';
+
+const maxFormBytes = 8_192;
 
 async function exchange(context: AppContext, gateway: Gateway, apiKey: string): Promise<Response> {
   if (apiKey === '') throw new GatewayError('missing_api_key');
@@ -22,9 +25,8 @@ export function authRoutes(app: App, gateway: Gateway): void {
     exchange(context, gateway, context.req.header('x-api-key') ?? ''),
   );
   mount(app, gateway, endpoints.tokenExchange, async (context) => {
-    const length = Number(context.req.header('content-length') ?? 0);
-    if (length > 8_192) throw new GatewayError('body_too_large');
-    const form = new URLSearchParams((await context.req.text()).slice(0, 8_192));
+    const bytes = await readBytes(context.env.incoming, maxFormBytes);
+    const form = new URLSearchParams(bytes.toString('utf8'));
     return exchange(context, gateway, form.get('password') ?? '');
   });
 }

@@ -1,9 +1,10 @@
 /** Chat and text completion on both surfaces, and stopping a stream. Answers go to the raw outgoing message. */
 import { randomUUID } from 'node:crypto';
-import { RESPONSE_ALREADY_SENT } from '@hono/node-server/utils/response';
-import { endpoints, type Endpoint } from '../../contract/endpoints.ts';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { endpoints } from '../../contract/endpoints.ts';
 import { GatewayError } from '../../contract/errors.ts';
 import { serveCall } from '../../core/call.ts';
+import type { Reply } from '../../core/call-types.ts';
 import type { Gateway } from '../../core/gateway.ts';
 import { decodeMaxCost } from '../../dialects/decode-chat.ts';
 import type { ChatDialect } from '../../dialects/dialect.ts';
@@ -13,45 +14,60 @@ import { readBody } from '../body.ts';
 import { commonHeaders, errorHeaders, single } from '../headers.ts';
 import { authorise } from '../middleware/auth.ts';
 import { RawClient } from '../raw-client.ts';
-import { mount, mountRaw, type App, type AppContext } from '../route.ts';
+import { mount, RawRoutes, type App } from '../route.ts';
 
 type Kind = 'chat' | 'completion';
 
+/** How long the rest of a body nobody wants is read and thrown away, so that its sender can read the answer. */
+const lingerMs = 500;
+/** Bytes of an answer worth copying to save a write. */
+const maxJoined = 65_536;
+
 /** The error as this request's answer; a stream that has begun ends its own way and never comes here. */
 function sendError(
-  context: AppContext,
-  gateway: Gateway,
-  dialect: ChatDialect,
-  requestId: string,
-  cause: unknown,
+  incoming: IncomingMessage,
+  outgoing: ServerResponse,
+  body: string,
+  status: number,
+  headers: Record<string, string>,
 ): void {
-  const { incoming, outgoing } = context.env;
-  const error = cause instanceof GatewayError ? cause : new GatewayError('internal', undefined, { cause });
-  if (error.code === 'internal')
-    gateway.log.error({ err: cause, request_id: requestId }, 'a call failed inside the gateway');
   if (outgoing.headersSent || outgoing.destroyed) return;
-  const headers = {
-    ...commonHeaders(context.req.path, requestId),
-    ...errorHeaders(error, dialect.wire !== 'native'),
-    // The rest of an unread body must not be taken for the next request.
-    ...(incoming.complete ? {} : { connection: 'close' }),
-  };
-  outgoing.writeHead(error.status, headers).end(dialect.encodeError(error, requestId));
+  outgoing.writeHead(status, headers).end(body);
+  if (incoming.complete) return;
+  incoming.on('data', () => {}).resume();
+  const cut = setTimeout(() => incoming.socket.destroy(), lingerMs);
+  incoming.once('end', () => clearTimeout(cut)).once('close', () => clearTimeout(cut));
+}
+
+/** Head and body leave in one write: Node joins a string to its headers, a buffer it would send apart. */
+function sendReply(outgoing: ServerResponse, common: Record<string, string>, reply: Reply): void {
+  const { body, status, headers } = reply;
+  const length = String(Buffer.byteLength(body));
+  outgoing.writeHead(status, { ...common, ...headers, 'content-length': length });
+  if (typeof body === 'string') outgoing.end(body);
+  else if (body.length > maxJoined) outgoing.end(body);
+  else outgoing.end(body.toString('latin1'), 'latin1');
+}
+
+/** One data-plane path of one dialect. */
+interface Door {
+  readonly route: string;
+  readonly kind: Kind;
+  readonly dialect: ChatDialect;
 }
 
 async function serve(
-  context: AppContext,
   gateway: Gateway,
-  kind: Kind,
-  dialect: ChatDialect,
-  route: string,
+  door: Door,
+  incoming: IncomingMessage,
+  outgoing: ServerResponse,
 ): Promise<void> {
-  const { incoming, outgoing } = context.env;
+  const { route, kind, dialect } = door;
+  const { headers } = incoming;
   const requestId = randomUUID();
   const startedAtMs = Date.now();
+  const common = commonHeaders(route, requestId);
   try {
-    const { headers } = incoming;
-    const common = commonHeaders(route, requestId);
     const credential = await authorise(gateway, headers.authorization, headers.cookie);
     const client = new RawClient(outgoing, common);
     const body = await readBody(incoming, gateway.settings.maxBodyBytes);
@@ -68,31 +84,34 @@ async function serve(
       startedAtMs,
     });
     if (reply === null || client.gone) return;
-    outgoing.writeHead(reply.status, {
-      ...common,
-      ...reply.headers,
-      'content-length': String(Buffer.byteLength(reply.body)),
-    });
-    outgoing.end(reply.body);
-  } catch (error) {
-    sendError(context, gateway, dialect, requestId, error);
+    sendReply(outgoing, common, reply);
+  } catch (cause) {
+    const error = cause instanceof GatewayError ? cause : new GatewayError('internal', undefined, { cause });
+    if (error.code === 'internal')
+      gateway.log.error({ err: cause, request_id: requestId }, 'a call failed inside the gateway');
+    const all = { ...common, ...errorHeaders(error, dialect.wire !== 'native') };
+    sendError(incoming, outgoing, dialect.encodeError(error, requestId), error.status, all);
   }
 }
 
-export function chatRoutes(app: App, gateway: Gateway): void {
-  const call = (endpoint: Endpoint & { readonly auth: 'key' }, kind: Kind, dialect: ChatDialect): void =>
-    mountRaw(app, endpoint, async (context) => {
-      await serve(context, gateway, kind, dialect, endpoint.path);
-      return RESPONSE_ALREADY_SENT;
-    });
-  call(endpoints.chat, 'chat', nativeChat);
-  call(endpoints.completion, 'completion', nativeCompletion);
-  call(endpoints.openaiChat, 'chat', openaiChat);
-  call(endpoints.openaiCompletion, 'completion', openaiCompletion);
-  call(endpoints.rootChat, 'chat', openaiChat);
-  call(endpoints.rootCompletion, 'completion', openaiCompletion);
+/** The paths answered on the raw outgoing message. */
+export function rawChatRoutes(gateway: Gateway): RawRoutes {
+  const routes = new RawRoutes();
+  const mountDoor = (endpoint: Parameters<RawRoutes['mount']>[0], kind: Kind, dialect: ChatDialect): void => {
+    const door = { route: endpoint.path, kind, dialect };
+    routes.mount(endpoint, (incoming, outgoing) => void serve(gateway, door, incoming, outgoing));
+  };
+  mountDoor(endpoints.chat, 'chat', nativeChat);
+  mountDoor(endpoints.completion, 'completion', nativeCompletion);
+  mountDoor(endpoints.openaiChat, 'chat', openaiChat);
+  mountDoor(endpoints.openaiCompletion, 'completion', openaiCompletion);
+  mountDoor(endpoints.rootChat, 'chat', openaiChat);
+  mountDoor(endpoints.rootCompletion, 'completion', openaiCompletion);
+  return routes;
+}
 
-  const stop = (endpoint: Endpoint): void =>
+export function stopRoutes(app: App, gateway: Gateway): void {
+  for (const endpoint of [endpoints.stopCompletion, endpoints.stopChat]) {
     mount(app, gateway, endpoint, async (context) => {
       const id = context.req.param('id') ?? '';
       const { account } = context.get('credential');
@@ -101,6 +120,5 @@ export function chatRoutes(app: App, gateway: Gateway): void {
         gateway.streams.stop(account.id, id) || (await gateway.storage.requestStop(account.id, id));
       return context.json({ success });
     });
-  stop(endpoints.stopCompletion);
-  stop(endpoints.stopChat);
+  }
 }

@@ -26,5 +26,6 @@ export function userRoutes(app: App, gateway: Gateway): void {
     );
   };
   const { resemble: post, resembleGet, resemblePut, resembleDelete } = endpoints;
-  for (const endpoint of [post, resembleGet, resemblePut, resembleDelete]) mount(app, gateway, endpoint, resemble);
+  for (const endpoint of [post, resembleGet, resemblePut, resembleDelete])
+    mount(app, gateway, endpoint, resemble);
 }
