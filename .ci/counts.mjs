@@ -14,8 +14,8 @@ for (const file of report.testResults) {
     else if (status === 'failed') failed++;
     else {
       skipped++;
-      console.log(`skipped: ${relative(process.cwd(), file.name)}: ${fullName}`);
+      process.stdout.write(`skipped: ${relative(process.cwd(), file.name)}: ${fullName}\n`);
     }
   }
 }
-console.log(passed, failed, skipped);
+process.stdout.write(`${passed} ${failed} ${skipped}\n`);
