@@ -12,8 +12,8 @@ const chores = [
   { name: 'sweep', everyMs: 15_000 },
   { name: 'prune', everyMs: 300_000 },
 ] as const;
-/** An owner not seen for this long is dead. */
-const deadAfterMs = 30_000;
+/** An owner not seen for this long is dead; a SQLite file has one owner by its lock, so there all others are. */
+const deadAfterMs = { sqlite: 0, postgres: 30_000 } as const;
 /** Usage settles behind the watermark's back for at most this long. */
 const rollUpLagMs = 10_000;
 
@@ -44,7 +44,7 @@ export function startHousekeeping(gateway: Gateway): Housekeeping {
     } else if (name === 'roll_up') await storage.rollUp(rollUpLagMs);
     else if (name === 'prune') await storage.prune();
     else {
-      const { swept } = await ledger.run({ op: 'sweep', owner, deadAfterMs });
+      const { swept } = await ledger.run({ op: 'sweep', owner, deadAfterMs: deadAfterMs[storage.engine] });
       if (swept.length > 0) log.warn({ calls: swept.length }, 'closed calls whose process died');
     }
   };
