@@ -33,7 +33,8 @@ export interface SettledFacts extends CallIdentity {
   readonly source: UsageSource;
   /** What the account paid; null = the price is unknown. */
   readonly costNano: bigint | null;
-  readonly breakdown: CostBreakdown | null;
+  /** Computed when asked for; null where the price is unknown or nothing was paid. */
+  readonly breakdown: () => CostBreakdown | null;
   /** The provider's own body, when the caller asked for it. */
   readonly raw: unknown;
 }

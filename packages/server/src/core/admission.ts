@@ -19,7 +19,7 @@ import type { Admission, IncomingCall } from './call-types.ts';
 import type { InputSize } from './count.ts';
 import type { Gateway } from './gateway.ts';
 import type { Resolved } from './models.ts';
-import { worstCase, type PriceBook } from './pricing.ts';
+import { mostOutput, worstCase, type PriceBook } from './pricing.ts';
 
 /** Output bound of a model whose limit nobody knows. */
 const unknownOutputBound = 16_384;
@@ -63,16 +63,13 @@ function worst(book: PriceBook, input: AdmitInput, outputTokens: number): bigint
   );
 }
 
-/** The most output tokens a choice that `nano` pays for beside the input, or null when not even one. */
+/** The most output tokens a choice that `nano` pays for beside the input, at most `upTo`; null when not even one. */
 function affordable(book: PriceBook, input: AdmitInput, nano: bigint, upTo: number): number | null {
-  let low = 0;
-  let high = upTo;
-  while (low < high) {
-    const middle = Math.ceil((low + high) / 2);
-    if (worst(book, input, middle) <= nano) low = middle;
-    else high = middle - 1;
-  }
-  return low === 0 ? null : low;
+  const { bound, audio } = input.input;
+  const tokens = Math.floor(
+    mostOutput(nano, { inputTokens: bound, media: audio }, book) / input.request.choices,
+  );
+  return tokens < 1 ? null : Math.min(tokens, upTo);
 }
 
 function outputBound(input: AdmitInput): number {

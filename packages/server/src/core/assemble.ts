@@ -6,6 +6,7 @@ import { pino, type Logger } from 'pino';
 import type { Settings } from '../contract/settings.ts';
 import { vendors } from '../providers/registry.ts';
 import type { Storage } from '../storage/storage.ts';
+import { createAccessLog, type AccessLog } from './access-log.ts';
 import { createAccounts } from './accounts.ts';
 import { loadCatalogue } from './catalogue.ts';
 import { createFoundModels, type FoundModels } from './found.ts';
@@ -25,10 +26,12 @@ function packageVersion(): string {
 }
 
 /** JSON lines on stdout, written some at a time: a write a call would cost more than most of what the call does. */
-function createLog(level: Settings['logLevel']): Logger {
+function createLogs(level: Settings['logLevel']): { log: Logger; accessLog: AccessLog | null } {
   const destination = pino.destination({ dest: 1, sync: false, minLength: 4096, periodicFlush: 500 });
   process.once('exit', () => destination.flushSync());
-  return pino({ level, base: null, serializers: { err: pino.stdSerializers.err } }, destination);
+  const log = pino({ level, base: null, serializers: { err: pino.stdSerializers.err } }, destination);
+  const accessLog = log.isLevelEnabled('info') ? createAccessLog((line) => destination.write(line)) : null;
+  return { log, accessLog };
 }
 
 export interface Assembled {
@@ -48,7 +51,7 @@ export async function assemble(
 ): Promise<Assembled> {
   let current = settings;
   let draining = false;
-  const log = createLog(settings.logLevel);
+  const { log, accessLog } = createLogs(settings.logLevel);
   const catalogue = loadCatalogue(fileURLToPath(new URL('../../catalogue', import.meta.url)));
   const found = createFoundModels();
   const vendorMap = new Map(vendors.map((vendor) => [vendor.id, vendor]));
@@ -69,6 +72,7 @@ export async function assemble(
     },
     version: packageVersion(),
     log,
+    accessLog,
     storage,
     accounts,
     keys: createKeys(storage),

@@ -19,7 +19,7 @@ import { admit } from './admission.ts';
 import type { IncomingCall, Plan, Reply } from './call-types.ts';
 import { inputSize } from './count.ts';
 import type { Gateway } from './gateway.ts';
-import { inlineMedia } from './inline-media.ts';
+import { hasLinks, inlineMedia } from './inline-media.ts';
 import type { Resolved } from './models.ts';
 import { StreamCall } from './stream-call.ts';
 import { WholeCall } from './whole-call.ts';
@@ -38,7 +38,7 @@ export async function serveCall(gateway: Gateway, call: IncomingCall): Promise<R
 async function serve(gateway: Gateway, call: IncomingCall): Promise<Reply | null> {
   const decoded = call.dialect.decode(call.body);
   const resolved = resolve(gateway, call, decoded);
-  const request = await inlineMedia(gateway, decoded, resolved);
+  const request = hasLinks(decoded, resolved) ? await inlineMedia(gateway, decoded) : decoded;
   const input = inputSize(request);
   const admitted = await admit(gateway, { call, request, resolved, input });
   if (admitted.status === 'replay') return replayed(admitted.result.id, admitted.result.response);

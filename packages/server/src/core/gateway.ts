@@ -2,6 +2,7 @@
 import type { Logger } from 'pino';
 import type { Settings } from '../contract/settings.ts';
 import type { Storage } from '../storage/storage.ts';
+import type { AccessLog } from './access-log.ts';
 import type { Accounts } from './accounts.ts';
 import type { Keys } from './keys.ts';
 import type { Ledger } from './ledger.ts';
@@ -18,6 +19,8 @@ export interface Gateway {
   readonly settings: Settings;
   readonly version: string;
   readonly log: Logger;
+  /** Writes the line of a call; null when such lines are not wanted. */
+  readonly accessLog: AccessLog | null;
   readonly storage: Storage;
   readonly accounts: Accounts;
   readonly keys: Keys;

@@ -18,15 +18,19 @@ function linkOf(part: unknown): { holder: 'image_url' | 'image'; url: string } |
   return null;
 }
 
-/** The request itself when there is nothing to fetch. Throws a 400 naming the part. */
-export async function inlineMedia(
-  gateway: Gateway,
-  request: ChatRequest,
-  resolved: Resolved,
-): Promise<ChatRequest> {
-  const needed = resolved.targets.some(({ vendor }) => vendor.chat?.inlineMedia === true);
+/** Whether a vendor that may serve the call cannot fetch and the messages hold parts at all. */
+export function hasLinks(request: ChatRequest, resolved: Resolved): boolean {
   const { messages } = request.params;
-  if (!needed || !Array.isArray(messages)) return request;
+  return (
+    resolved.targets.some(({ vendor }) => vendor.chat?.inlineMedia === true) &&
+    Array.isArray(messages) &&
+    (messages as JsonObject[]).some(({ content }) => Array.isArray(content))
+  );
+}
+
+/** The request itself when there is nothing to fetch. Throws a 400 naming the part. */
+export async function inlineMedia(gateway: Gateway, request: ChatRequest): Promise<ChatRequest> {
+  const { messages } = request.params;
   let fetched = 0;
   const inlined: unknown[] = [];
   for (const [at, message] of (messages as JsonObject[]).entries()) {

@@ -1,15 +1,22 @@
-/** Prometheus metrics. Labels come from bounded sets: routes, provider ids, catalogue models; anything else is `other`. */
-import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
-import type { TokenUsage } from '../contract/usage.ts';
-import { inputTokens } from '../contract/usage.ts';
+/**
+ * Prometheus metrics. A call adds to one tally found by one string; the families and their labels are made when somebody
+ * scrapes. Labels come from bounded sets: routes, provider ids, models that answered; anything else is `other`.
+ */
+import { collectDefaultMetrics, Counter, Gauge, Registry } from 'prom-client';
+import { inputTokens, type TokenUsage } from '../contract/usage.ts';
+import { counterFamily, histogramFamily, Histogram } from './metric-families.ts';
 
 const seconds = [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 900];
+const overheads = [0.0005, 0.001, 0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 1, 5];
+const perTokens = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1];
 const maxModels = 500;
+const maxTallies = 2_000;
 
 /** One finished call, as far as metrics care. */
 export interface CallSample {
   readonly route: string;
   readonly provider: string;
+  /** `provider/model` */
   readonly model: string;
   readonly status: number;
   readonly stream: boolean;
@@ -33,125 +40,200 @@ export interface Metrics {
   readonly contentType: string;
 }
 
-function instruments(registers: Registry[]) {
-  return {
-    requests: new Counter({
-      name: 'indoxhub_requests_total',
-      help: 'Calls by outcome',
-      labelNames: ['route', 'provider', 'model', 'status', 'stream'],
-      registers,
-    }),
-    duration: new Histogram({
-      name: 'indoxhub_request_duration_seconds',
-      help: 'Whole call',
-      labelNames: ['route', 'provider', 'stream'],
-      buckets: seconds,
-      registers,
-    }),
-    firstByte: new Histogram({
-      name: 'indoxhub_time_to_first_token_seconds',
-      help: 'Until the first token of a stream',
-      labelNames: ['provider'],
-      buckets: seconds,
-      registers,
-    }),
-    perToken: new Histogram({
-      name: 'indoxhub_time_per_output_token_seconds',
-      help: 'Between output tokens of a stream',
-      labelNames: ['provider'],
-      buckets: [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1],
-      registers,
-    }),
-    overhead: new Histogram({
-      name: 'indoxhub_overhead_seconds',
-      help: 'Call time not spent waiting for the provider',
-      labelNames: ['route'],
-      buckets: [0.0005, 0.001, 0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 1, 5],
-      registers,
-    }),
-    upstream: new Counter({
-      name: 'indoxhub_upstream_requests_total',
-      help: 'Attempts at providers',
-      labelNames: ['provider', 'outcome'],
-      registers,
-    }),
-    retries: new Counter({
-      name: 'indoxhub_upstream_retries_total',
-      help: 'Attempts after the first',
-      labelNames: ['provider'],
-      registers,
-    }),
-    fallbacks: new Counter({
-      name: 'indoxhub_fallbacks_total',
-      help: 'Calls moved to another target',
-      labelNames: ['provider'],
-      registers,
-    }),
-    tokens: new Counter({
-      name: 'indoxhub_tokens_total',
-      help: 'Tokens by class',
-      labelNames: ['provider', 'type'],
-      registers,
-    }),
-    cost: new Counter({
-      name: 'indoxhub_cost_usd_total',
-      help: 'Cost in US dollars',
-      labelNames: ['provider'],
-      registers,
-    }),
-    inflight: new Gauge({ name: 'indoxhub_inflight_requests', help: 'Calls running now', registers }),
-  };
+/** Everything counted of calls that share their labels. */
+class Tally {
+  readonly labels: { route: string; provider: string; model: string; status: string; stream: string };
+  requests = 0;
+  readonly duration = new Histogram(seconds);
+  readonly overhead = new Histogram(overheads);
+  readonly firstByte = new Histogram(seconds);
+  readonly perToken = new Histogram(perTokens);
+  input = 0;
+  output = 0;
+  cacheRead = 0;
+  cacheWrite = 0;
+  reasoning = 0;
+  costNano = 0n;
+
+  constructor(labels: Tally['labels']) {
+    this.labels = labels;
+  }
+
+  add({ durationMs, upstreamMs, firstByteMs, stream, usage, costNano }: CallSample): void {
+    this.requests++;
+    this.duration.observe(durationMs / 1000);
+    this.overhead.observe(Math.max(0, durationMs - upstreamMs) / 1000);
+    const output = usage.output + usage.reasoning;
+    if (stream && firstByteMs !== null) {
+      this.firstByte.observe(firstByteMs / 1000);
+      if (output > 1) this.perToken.observe((durationMs - firstByteMs) / (output - 1) / 1000);
+    }
+    this.input += inputTokens(usage);
+    this.output += usage.output;
+    this.cacheRead += usage.cacheRead;
+    this.cacheWrite += usage.cacheWrite + usage.cacheWriteLong;
+    this.reasoning += usage.reasoning;
+    if (costNano !== null) this.costNano += costNano;
+  }
+}
+
+const others = { route: 'other', provider: 'other', model: 'other', status: 'other', stream: 'other' };
+
+/** The tallies of every combination of labels seen, a bounded number. */
+class Tallies {
+  private readonly tallies = new Map<string, Tally>();
+  private readonly models = new Set<string>();
+
+  all(): Iterable<Tally> {
+    return this.tallies.values();
+  }
+
+  of({ route, provider, model, status, stream }: CallSample): Tally {
+    const label = this.modelLabel(model, status);
+    const key = `${route} ${provider} ${label} ${status} ${stream}`;
+    const known = this.tallies.get(key);
+    if (known !== undefined) return known;
+    const isFull = this.tallies.size >= maxTallies;
+    const labels = isFull
+      ? others
+      : { route, provider, model: label, status: String(status), stream: String(stream) };
+    const tally = (isFull ? this.tallies.get('other') : undefined) ?? new Tally(labels);
+    this.tallies.set(isFull ? 'other' : key, tally);
+    return tally;
+  }
+
+  /** A name no provider ever answered for is the caller's text, not a label. */
+  private modelLabel(model: string, status: number): string {
+    if (this.models.has(model)) return model;
+    if (status >= 400 || this.models.size >= maxModels) return 'other';
+    this.models.add(model);
+    return model;
+  }
+}
+
+const tokenTypes = [
+  ['input', 'input'],
+  ['output', 'output'],
+  ['cache_read', 'cacheRead'],
+  ['cache_write', 'cacheWrite'],
+  ['reasoning', 'reasoning'],
+] as const;
+
+function registerFamilies(registry: Registry, tallies: () => Iterable<Tally>): void {
+  const each = <T>(make: (tally: Tally) => T): T[] => [...tallies()].map(make);
+  const families = [
+    counterFamily('indoxhub_requests_total', 'Calls by outcome', () =>
+      each(({ labels, requests }) => ({ labels, value: requests })),
+    ),
+    counterFamily('indoxhub_tokens_total', 'Tokens by class', () =>
+      each((tally) =>
+        tokenTypes.map(([type, field]) => ({
+          labels: { provider: tally.labels.provider, type },
+          value: tally[field],
+        })),
+      ).flat(),
+    ),
+    counterFamily('indoxhub_cost_usd_total', 'Cost in US dollars', () =>
+      each(({ labels, costNano }) => ({
+        labels: { provider: labels.provider },
+        value: Number(costNano) / 1e9,
+      })),
+    ),
+    histogramFamily('indoxhub_request_duration_seconds', 'Whole call', seconds, () =>
+      each(({ labels: { route, provider, stream }, duration }) => ({
+        labels: { route, provider, stream },
+        histogram: duration,
+      })),
+    ),
+    histogramFamily(
+      'indoxhub_time_to_first_token_seconds',
+      'Until the first token of a stream',
+      seconds,
+      () => each(({ labels: { provider }, firstByte }) => ({ labels: { provider }, histogram: firstByte })),
+    ),
+    histogramFamily(
+      'indoxhub_time_per_output_token_seconds',
+      'Between output tokens of a stream',
+      perTokens,
+      () => each(({ labels: { provider }, perToken }) => ({ labels: { provider }, histogram: perToken })),
+    ),
+    histogramFamily(
+      'indoxhub_overhead_seconds',
+      'Call time not spent waiting for the provider',
+      overheads,
+      () => each(({ labels: { route }, overhead }) => ({ labels: { route }, histogram: overhead })),
+    ),
+  ];
+  for (const family of families) registry.registerMetric(family);
 }
 
 export function createMetrics(circuits: () => ReadonlyMap<string, string>): Metrics {
   const registry = new Registry();
+  const registers = [registry];
   collectDefaultMetrics({ register: registry });
-  const all = instruments([registry]);
+  const tallies = new Tallies();
+  registerFamilies(registry, () => tallies.all());
+  const attempts = new Counter({
+    name: 'indoxhub_upstream_requests_total',
+    help: 'Attempts at providers that failed or answered',
+    labelNames: ['provider', 'outcome'],
+    registers,
+  });
+  const retries = new Counter({
+    name: 'indoxhub_upstream_retries_total',
+    help: 'Attempts after the first',
+    labelNames: ['provider'],
+    registers,
+  });
+  const fallbacks = new Counter({
+    name: 'indoxhub_fallbacks_total',
+    help: 'Calls moved to another target',
+    labelNames: ['provider'],
+    registers,
+  });
+  const answered = new Map<string, number>();
+  let running = 0;
+  const inflight: Gauge = new Gauge({
+    name: 'indoxhub_inflight_requests',
+    help: 'Calls running now',
+    registers,
+    collect: () => {
+      inflight.set(running);
+      for (const [provider, count] of answered) attempts.inc({ provider, outcome: 'ok' }, count);
+      answered.clear();
+    },
+  });
   const circuit: Gauge<'target'> = new Gauge({
     name: 'indoxhub_provider_circuit_state',
     help: '0 closed, 1 half open, 2 open',
     labelNames: ['target'],
-    registers: [registry],
-    collect() {
+    registers,
+    collect: () => {
       circuit.reset();
       for (const [target, state] of circuits())
         circuit.set({ target }, state === 'closed' ? 0 : state === 'open' ? 2 : 1);
     },
   });
-  const models = new Set<string>();
-  const modelLabel = (model: string): string => {
-    if (models.has(model)) return model;
-    if (models.size >= maxModels) return 'other';
-    models.add(model);
-    return model;
-  };
+
   return {
-    call({ route, provider, model, status, stream, durationMs, firstByteMs, upstreamMs, usage, costNano }) {
-      const streamed = String(stream);
-      // A refused name is the caller's text, not a label.
-      const label = status < 400 ? modelLabel(model) : models.has(model) ? model : 'other';
-      all.requests.inc({ route, provider, model: label, status, stream: streamed });
-      all.duration.observe({ route, provider, stream: streamed }, durationMs / 1000);
-      all.overhead.observe({ route }, Math.max(0, durationMs - upstreamMs) / 1000);
-      const output = usage.output + usage.reasoning;
-      if (stream && firstByteMs !== null) {
-        all.firstByte.observe({ provider }, firstByteMs / 1000);
-        if (output > 1) all.perToken.observe({ provider }, (durationMs - firstByteMs) / (output - 1) / 1000);
-      }
-      if (inputTokens(usage) + output === 0) return;
-      all.tokens.inc({ provider, type: 'input' }, inputTokens(usage));
-      all.tokens.inc({ provider, type: 'output' }, usage.output);
-      if (usage.cacheRead > 0) all.tokens.inc({ provider, type: 'cache_read' }, usage.cacheRead);
-      if (usage.cacheWrite > 0) all.tokens.inc({ provider, type: 'cache_write' }, usage.cacheWrite);
-      if (usage.reasoning > 0) all.tokens.inc({ provider, type: 'reasoning' }, usage.reasoning);
-      if (costNano !== null && costNano > 0n) all.cost.inc({ provider }, Number(costNano) / 1e9);
+    call: (sample) => tallies.of(sample).add(sample),
+    upstream(provider, outcome) {
+      if (outcome === 'ok') answered.set(provider, (answered.get(provider) ?? 0) + 1);
+      else attempts.inc({ provider, outcome });
     },
-    upstream: (provider, outcome) => all.upstream.inc({ provider, outcome }),
-    retry: (provider) => all.retries.inc({ provider }),
-    fallback: (provider) => all.fallbacks.inc({ provider }),
-    started: () => all.inflight.inc(),
-    ended: () => all.inflight.dec(),
-    text: () => registry.metrics(),
+    retry: (provider) => retries.inc({ provider }),
+    fallback: (provider) => fallbacks.inc({ provider }),
+    started: () => {
+      running++;
+    },
+    ended: () => {
+      running--;
+    },
+    text: async () => {
+      // The attempts are written up by the gauge's collect: once before, so that this scrape shows them.
+      await inflight.get();
+      return registry.metrics();
+    },
     contentType: registry.contentType,
   };
 }

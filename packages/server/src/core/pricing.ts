@@ -18,6 +18,14 @@ interface Rates {
   readonly audioOutput: bigint;
   readonly imageOutput: bigint;
   readonly webSearch: bigint;
+  /** The dearest class a token may turn out to be of. */
+  readonly worst: {
+    readonly output: bigint;
+    /** Read from the cache or not at all in it. */
+    readonly plainInput: bigint;
+    /** Written to the cache as well. */
+    readonly input: bigint;
+  };
 }
 
 interface Tier {
@@ -59,6 +67,8 @@ export interface Bound {
   readonly media?: boolean;
 }
 
+const largest = (values: readonly bigint[]): bigint => values.reduce((a, b) => (a > b ? a : b));
+
 const pricePattern = /^(\d{1,9})(?:\.(\d{1,12}))?$/;
 /** Token × pico-USD per million tokens → nano-USD. */
 const divisor = 1_000_000_000n;
@@ -77,17 +87,27 @@ function ratesOf(prices: TokenPrices): Rates {
   const input = pico(prices.input);
   const output = pico(prices.output);
   const cacheWrite = or(prices.cache_write, input);
+  const cacheRead = or(prices.cache_read, input);
+  const cacheWriteLong = or(prices.cache_write_long, cacheWrite);
+  const reasoning = or(prices.reasoning, output);
+  const audioOutput = or(prices.audio_output, output);
+  const imageOutput = or(prices.image_output, output);
   return {
     input,
-    cacheRead: or(prices.cache_read, input),
+    cacheRead,
     cacheWrite,
-    cacheWriteLong: or(prices.cache_write_long, cacheWrite),
+    cacheWriteLong,
     audioInput: or(prices.audio_input, input),
     output,
-    reasoning: or(prices.reasoning, output),
-    audioOutput: or(prices.audio_output, output),
-    imageOutput: or(prices.image_output, output),
+    reasoning,
+    audioOutput,
+    imageOutput,
     webSearch: or(prices.web_search, 0n) * perMillion,
+    worst: {
+      output: largest([output, reasoning, audioOutput, imageOutput]),
+      plainInput: largest([input, cacheRead]),
+      input: largest([input, cacheRead, cacheWrite, cacheWriteLong]),
+    },
   };
 }
 
@@ -147,9 +167,18 @@ function partsOf(usage: TokenUsage, rates: Rates): ScaledParts {
 
 /** Nano-USD. The buckets are disjoint, so nothing is paid twice. */
 export function costOf(usage: TokenUsage, book: PriceBook): bigint {
-  const parts = partsOf(usage, ratesFor(usage, book));
+  const rates = ratesFor(usage, book);
   return round(
-    parts.input + parts.output + parts.cacheRead + parts.cacheWrite + parts.reasoning + parts.webSearch,
+    part(usage.input, rates.input) +
+      part(usage.output, rates.output) +
+      part(usage.cacheRead, rates.cacheRead) +
+      part(usage.cacheWrite, rates.cacheWrite) +
+      part(usage.cacheWriteLong, rates.cacheWriteLong) +
+      part(usage.audioInput, rates.audioInput) +
+      part(usage.reasoning, rates.reasoning) +
+      part(usage.audioOutput, rates.audioOutput) +
+      part(usage.imageOutput, rates.imageOutput) +
+      part(usage.webSearches, rates.webSearch),
   );
 }
 
@@ -176,22 +205,37 @@ export function breakdown(usage: TokenUsage, book: PriceBook): CostBreakdown {
   };
 }
 
-const largest = (values: readonly bigint[]): bigint => values.reduce((a, b) => (a > b ? a : b));
+/** What the input and the searches of a call cost at worst under `rates`, scaled. */
+function worstInput(bound: Omit<Bound, 'outputTokens'>, rates: Rates): bigint {
+  const { cacheWrites = true, media = true, webSearches = 0, inputTokens: tokens } = bound;
+  let rate = cacheWrites ? rates.worst.input : rates.worst.plainInput;
+  if (media && rates.audioInput > rate) rate = rates.audioInput;
+  return part(tokens, rate) + part(webSearches, rates.webSearch);
+}
+
+/** The rates that may apply: the base, and every tier the input may reach. */
+function* reachable(inputBound: number, book: PriceBook): Generator<Rates> {
+  yield book.base;
+  for (const tier of book.tiers) if (inputBound > tier.overInputTokens) yield tier.rates;
+}
 
 /** Nano-USD no call within `bound` can exceed, however its tokens fall into classes and tiers. */
 export function worstCase(bound: Bound, book: PriceBook): bigint {
-  const { cacheWrites = true, media = true, webSearches = 0 } = bound;
-  const reachable = book.tiers.filter((tier) => bound.inputTokens > tier.overInputTokens);
-  const costs = [book.base, ...reachable.map((tier) => tier.rates)].map((rates) => {
-    const input = [rates.input, rates.cacheRead];
-    const output = [rates.output, rates.reasoning, rates.audioOutput, rates.imageOutput];
-    if (cacheWrites) input.push(rates.cacheWrite, rates.cacheWriteLong);
-    if (media) input.push(rates.audioInput);
-    return (
-      part(bound.inputTokens, largest(input)) +
-      part(bound.outputTokens, largest(output)) +
-      part(webSearches, rates.webSearch)
-    );
-  });
-  return round(largest(costs));
+  let most = 0n;
+  for (const rates of reachable(bound.inputTokens, book)) {
+    const cost = worstInput(bound, rates) + part(bound.outputTokens, rates.worst.output);
+    if (cost > most) most = cost;
+  }
+  return round(most);
+}
+
+/** The most output tokens with which the worst case of `bound` still is at most `nano`; negative when none is. */
+export function mostOutput(nano: bigint, bound: Omit<Bound, 'outputTokens'>, book: PriceBook): number {
+  let most = Number.MAX_SAFE_INTEGER;
+  for (const rates of reachable(bound.inputTokens, book)) {
+    const left = (nano + 1n) * divisor - divisor / 2n - 1n - worstInput(bound, rates);
+    if (left < 0n) return -1;
+    if (rates.worst.output > 0n) most = Math.min(most, Number(left / rates.worst.output));
+  }
+  return most;
 }

@@ -63,7 +63,7 @@ export function priceCall(plan: Plan, end: CallEnd, raw: unknown): Priced {
       usage: end.usage,
       source: end.source,
       costNano,
-      breakdown: book === null || byok || nothing ? null : breakdown(end.usage, book),
+      breakdown: () => (book === null || byok || nothing ? null : breakdown(end.usage, book)),
       raw,
     },
     record: {
@@ -146,26 +146,5 @@ export function report(gateway: Gateway, plan: Plan, end: CallEnd, priced: Price
     usage: record.usage,
     costNano: record.costNano,
   });
-  if (!gateway.log.isLevelEnabled('info')) return;
-  gateway.log.info(
-    {
-      request_id: record.id,
-      account: record.accountId,
-      key: record.keyId,
-      endpoint: record.endpoint,
-      provider: record.provider,
-      model: record.model,
-      stream: record.stream,
-      status: record.httpStatus,
-      ending: record.ending,
-      error: record.errorCode,
-      input_tokens: record.usage.input,
-      output_tokens: record.usage.output,
-      cost_nano: record.costNano === null ? null : String(record.costNano),
-      ms: record.latencyMs,
-      upstream_ms: Math.round(end.upstreamMs),
-      attempts: record.attempts,
-    },
-    'call',
-  );
+  gateway.accessLog?.(record, end.upstreamMs);
 }

@@ -20,7 +20,7 @@ export function nativeUsage(facts: SettledFacts): JsonObject {
     reasoning_tokens: usage.reasoning,
     web_search_count: usage.webSearches,
     request_count: 1,
-    cost_breakdown: breakdownJson(facts.breakdown),
+    cost_breakdown: breakdownJson(facts.breakdown()),
     ...(facts.source === 'counted' ? { estimated: true } : {}),
   };
 }
