@@ -60,6 +60,14 @@ function placeOf(baseUrl: string): { origin: string; prefix: string } {
   return place;
 }
 
+/** A base URL may end in the version that the vendor's paths begin with: it is not said twice. */
+function joinPath(prefix: string, path: string): string {
+  const version = /^\/v\d[^/]*/.exec(path)?.[0];
+  return version !== undefined && prefix.endsWith(version)
+    ? prefix + path.slice(version.length)
+    : prefix + path;
+}
+
 /** Encodes the request for a target. Throws a 400 for what its vendor cannot do. */
 export function prepare(gateway: Gateway, plan: Plan, target: Target): Prepared {
   const { vendor, provider } = target;
@@ -105,7 +113,7 @@ export function prepare(gateway: Gateway, plan: Plan, target: Target): Prepared 
       const upstream: UpstreamRequest = {
         method: 'POST',
         origin,
-        path: prefix + encoded.path,
+        path: joinPath(prefix, encoded.path),
         headers: {
           'content-type': 'application/json',
           accept: request.stream ? 'text/event-stream' : 'application/json',

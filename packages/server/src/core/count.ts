@@ -81,7 +81,11 @@ export function countedTokens(chars: number): number {
   return Math.ceil(chars / charsPerToken);
 }
 
-/** Usage of an answer the provider did not count. */
-export function countedUsage(input: InputSize, deliveredChars: number): TokenUsage {
-  return { ...noUsage, input: input.estimate, output: countedTokens(deliveredChars) };
+/** Usage of an answer the provider did not count; `toldInput`: what it said of the input at the start, or 0. */
+export function countedUsage(input: InputSize, deliveredChars: number, toldInput = 0): TokenUsage {
+  return {
+    ...noUsage,
+    input: toldInput > 0 ? toldInput : input.estimate,
+    output: countedTokens(deliveredChars),
+  };
 }

@@ -185,7 +185,9 @@ export class StreamCall implements StreamConsumer, StoppableStream {
       httpStatus: 200,
       errorCode: error?.code ?? null,
       finishReason: this.reasonOf(ending),
-      usage: usage ?? countedUsage(this.plan.input, facts?.deliveredChars ?? 0),
+      usage:
+        usage ??
+        countedUsage(this.plan.input, facts?.deliveredChars ?? 0, this.current?.translation.inputTokens),
       source: usage === null ? 'counted' : 'provider',
       firstByteMs: this.firstByteMs,
       upstreamMs,

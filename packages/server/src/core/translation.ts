@@ -22,6 +22,8 @@ export interface Translation {
   readonly encoder: StreamEncoder;
   /** The provider's frames already said how each choice finished. */
   readonly relayed: boolean;
+  /** Input tokens the vendor told at the start; 0 when it did not. */
+  readonly inputTokens: number;
   /** What the caller gets of this chunk; '' for nothing yet. Throws `upstream_malformed`. */
   feed(chunk: Buffer): string | Buffer;
   /** The vendor's stream is over: what was held back. */
@@ -31,6 +33,7 @@ export interface Translation {
 class Relayed implements Translation {
   readonly encoder: StreamEncoder;
   readonly relayed = true;
+  readonly inputTokens = 0;
   private readonly relay: StreamRelay;
 
   constructor(relay: StreamRelay, encoder: StreamEncoder) {
@@ -70,7 +73,7 @@ class Translated implements Translation {
   } = { usage: null, finishReason: null, ended: false, failure: null, deliveredChars: 0 };
   private readonly decoder: StreamDecoder;
   private readonly events: ChatEvent[] = [];
-  private inputTokens = 0;
+  inputTokens = 0;
   private started = false;
 
   constructor(decoder: StreamDecoder, encoder: StreamEncoder) {
