@@ -10,7 +10,14 @@ import { freePort } from '../global-setup.ts';
 import { adminKey, startChild, temporaryDir, type Child, type ChildOptions } from '../replicas/child.ts';
 import { pause, startLoad, startProvider, type Caller, type Logs } from './load.ts';
 import { startPostgres, type PostgresServer } from './postgres-server.ts';
-import { judge, usageRow, type AccountState, type Finding, type UsageRow } from './verdict.ts';
+import {
+  judge,
+  openedForTheDead,
+  usageRow,
+  type AccountState,
+  type Finding,
+  type UsageRow,
+} from './verdict.ts';
 
 export interface ChaosOptions {
   readonly engine: 'sqlite' | 'postgres';
@@ -230,6 +237,7 @@ async function act({ options, lives, postgres, logs }: Stage): Promise<ChaosRepo
   ];
   const count = (outcome: string): string =>
     String(logs.client.filter((entry) => entry.outcome === outcome).length);
+  const late = openedForTheDead({ ...logs, rows, accounts });
   const unknown = rows.filter(({ ending }) => ending === 'unknown');
   return {
     findings,
@@ -248,6 +256,7 @@ async function act({ options, lives, postgres, logs }: Stage): Promise<ChaosRepo
         'of them closed by the sweep',
         `${unknown.length}, charged ${formatUsd(unknown.reduce((sum, row) => sum + row.chargedNano, 0n))} US dollars`,
       ],
+      ['opened by the database after its gateway died', `${late.count}, ${late.latestMs} ms after at most`],
       ['open at the end of the load', String(before)],
       ['until the sweep had closed them', waitedMs === null ? 'never' : `${(waitedMs / 1000).toFixed(1)} s`],
       ['Idempotency-Keys asked for again', String(asked)],

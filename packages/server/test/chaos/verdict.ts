@@ -116,17 +116,37 @@ function onceUpstream(evidence: Evidence): Finding {
   return { promise: 'an Idempotency-Key reaches the provider once', checked: tags.size, violations };
 }
 
+/** Milliseconds by which the row began outside the nearest request of its key; 0 = within one. */
+function distance(row: UsageRow, entries: readonly ClientEntry[]): { ms: number; wasCut: boolean } {
+  let nearest = { ms: Infinity, wasCut: false };
+  for (const { sentAt, endedAt, outcome } of entries) {
+    const ms = Math.max(0, sentAt - slackMs - row.startedAt, row.startedAt - endedAt - slackMs);
+    if (ms < nearest.ms) nearest = { ms, wasCut: outcome === 'cut' && row.startedAt >= sentAt };
+  }
+  return nearest;
+}
+
+/** A database finishes what a killed gateway had asked of it: such a hold begins after its caller lost the connection. */
+const finishesWithinMs = 1000;
+
 function asked(evidence: Evidence): Finding {
   const byKey = Map.groupBy(evidence.client, ({ keyId }) => keyId);
-  const violations = evidence.rows
-    .filter(
-      (row) =>
-        !(byKey.get(row.keyId) ?? []).some(
-          ({ sentAt, endedAt }) => row.startedAt >= sentAt - slackMs && row.startedAt <= endedAt + slackMs,
-        ),
-    )
-    .map(({ id, ending }) => `row ${id} (${ending}) belongs to no request`);
+  const violations: string[] = [];
+  for (const row of evidence.rows) {
+    const { ms, wasCut } = distance(row, byKey.get(row.keyId) ?? []);
+    if (ms === 0 || (wasCut && row.ending === 'unknown' && ms < finishesWithinMs)) continue;
+    violations.push(`row ${row.id} (${row.ending}) belongs to no request: ${ms} ms from the nearest`);
+  }
   return { promise: 'every row belongs to a request', checked: evidence.rows.length, violations };
+}
+
+/** Holds that the database opened for a gateway that was dead by then: how many, and how late the latest. */
+export function openedForTheDead(evidence: Evidence): { count: number; latestMs: number } {
+  const byKey = Map.groupBy(evidence.client, ({ keyId }) => keyId);
+  const late = evidence.rows
+    .map((row) => distance(row, byKey.get(row.keyId) ?? []).ms)
+    .filter((ms) => ms > 0);
+  return { count: late.length, latestMs: Math.max(0, ...late) };
 }
 
 function capped(evidence: Evidence): Finding {

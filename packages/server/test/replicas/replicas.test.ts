@@ -27,6 +27,28 @@ test('a second process on a SQLite data dir is told so, and ends', async () => {
   }
 });
 
+test('keys made by a start that then fails are shown, and are good', async () => {
+  const folder = temporaryDir();
+  const taken = await startUpstream(() => {});
+  const port = new URL(taken.url).port;
+  const env = { INDOXHUB_ADMIN_KEY: undefined };
+  try {
+    const failed = spawnGateway({ dataDir: folder.path, env: { ...env, INDOXHUB_PORT: port } });
+    expect((await failed.exited).code).toBe(1);
+    expect(failed.output()).toContain(`port ${port}`);
+    const [apiKey = ''] = /indox-[0-9A-Za-z]{32}\b/.exec(failed.output()) ?? [];
+    const [adminKey = ''] = /indox-admin-[\w-]{32}/.exec(failed.output()) ?? [];
+    const next = await startChild({ dataDir: folder.path, env });
+    expect(next.output()).not.toMatch(/indox-/);
+    expect((await next.get('/api/v1/user/me', apiKey)).status).toBe(200);
+    expect((await next.get('/admin/v1/keys', adminKey)).status).toBe(200);
+    await next.stop();
+  } finally {
+    await taken.close();
+    folder.remove();
+  }
+});
+
 describe.skipIf(postgresUrl === null)('ten replicas', () => {
   test('started at once on an empty database: one migration, one set of keys, all ready', async () => {
     const folder = temporaryDir();
