@@ -104,7 +104,11 @@ async function call(
 ): Promise<Reply> {
   const response = await fetch(origin + path, {
     method,
-    headers: { connection: 'close', ...(key === null ? {} : { authorization: `Bearer ${key}` }) },
+    headers: {
+      connection: 'close',
+      'content-type': 'application/json',
+      ...(key === null ? {} : { authorization: `Bearer ${key}` }),
+    },
     ...(body === undefined ? {} : { body: typeof body === 'string' ? body : JSON.stringify(body) }),
   });
   return { status: response.status, body: (await response.json()) as Record<string, unknown> };
@@ -248,10 +252,19 @@ describe('accounts', () => {
     [{ name: 'x', credits: '1e3' }, 'credits'],
     [{ name: 'x', role: 'admin' }, 'role'],
     [{ name: 'x', spend: '0', id: 'default' }, 'spend'],
-    ['[]', 'body'],
+    ['[]', null],
     ['{', null],
   ])('refuse %j, naming %s', async (body, param) => {
     expect(await call('POST', '/accounts', body)).toMatchObject({ status: 400, body: { param } });
+  });
+
+  it('refuse a body that is not said to be JSON, as a form of another site would send it', async () => {
+    const answer = await fetch(`${origin}/accounts`, {
+      method: 'POST',
+      headers: { connection: 'close', authorization: `Bearer ${adminKey}`, 'content-type': 'text/plain' },
+      body: '{"name":"x"}',
+    });
+    expect(answer.status).toBe(415);
   });
 
   it.each([
