@@ -83,6 +83,6 @@ export function createApp(gateway: Gateway, plane: 'all' | 'data' | 'admin' = 'a
     userRoutes(app, gateway);
   }
   if (plane !== 'data') adminRoutes(app, gateway);
-  operationRoutes(app, gateway);
+  operationRoutes(app, gateway, plane !== 'data');
   return app;
 }

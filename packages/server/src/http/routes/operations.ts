@@ -32,7 +32,8 @@ h2{margin-top:2rem;text-transform:capitalize}table{border-collapse:collapse;widt
 code{font:.9em ui-monospace,monospace}
 </style></head><body><main><h1>${title}</h1>`;
 
-export function operationRoutes(app: App, gateway: Gateway): void {
+/** `withMetrics`: false where admin routes and metrics live on a port of their own. */
+export function operationRoutes(app: App, gateway: Gateway, withMetrics: boolean): void {
   const serve = (endpoint: Endpoint, handler: Handler): void => mount(app, gateway, endpoint, handler);
   serve(endpoints.root, (context) =>
     context.json({ status: 'ok', message: 'IndoxHub is running', version: gateway.version, docs: '/docs' }),
@@ -41,9 +42,10 @@ export function operationRoutes(app: App, gateway: Gateway): void {
     serve(endpoint, live(gateway));
   for (const endpoint of [endpoints.ready, endpoints.healthReady, endpoints.healthReadiness])
     serve(endpoint, ready(gateway));
-  serve(endpoints.metrics, async (context) =>
-    context.body(await gateway.metrics.text(), 200, { 'content-type': gateway.metrics.contentType }),
-  );
+  if (withMetrics)
+    serve(endpoints.metrics, async (context) =>
+      context.body(await gateway.metrics.text(), 200, { 'content-type': gateway.metrics.contentType }),
+    );
   let document: string | null = null;
   serve(endpoints.openapi, (context) => {
     document ??= JSON.stringify(openapiDocument(gateway.version));
