@@ -75,7 +75,12 @@ async function expiredToken(gateway: TestGateway): Promise<string> {
 async function runScripts(python: string, counts: Counts): Promise<void> {
   const upstream = await startUpstream(vendor);
   const gateway = await startGateway({
-    env: { OPENAI_API_KEY: 'sk-of-the-gateway', OPENAI_BASE_URL: upstream.url, INDOXHUB_MAX_RETRIES: '0' },
+    env: {
+      OPENAI_API_KEY: 'sk-of-the-gateway',
+      OPENAI_BASE_URL: upstream.url,
+      INDOXHUB_MAX_RETRIES: '0',
+      INDOXHUB_HEARTBEAT: '100ms',
+    },
   });
   const env = {
     PATH: process.env['PATH'],

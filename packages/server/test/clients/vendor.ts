@@ -3,7 +3,7 @@
  * process can choose without a control channel.
  *
  * `[status N words]` answers that error, `[params]` the body it got (without messages), `[key]` the credential it got,
- * `[slow]` streams a word every 20 ms without end, `[break]` fails inside a stream, `[silence]` never answers; anything
+ * `[slow]` streams a word every 20 ms without end, `[break]` fails inside a stream, `[late]` waits 400 ms first, `[silence]` never answers; anything
  * else is repeated. When tools are offered it calls the first, and repeats what the tool said.
  */
 import type { ServerResponse } from 'node:http';
@@ -112,10 +112,11 @@ async function stream(call: SeenCall, response: ServerResponse, text: string, as
 }
 
 /** The script of the fake vendor. */
-export const vendor: Script = (call, response) => {
+export const vendor: Script = async (call, response) => {
   const { messages, ...params } = call.body as { messages?: Message[]; prompt?: unknown; stream?: boolean };
   const last = messages?.at(-1);
   const asked = last === undefined ? textOf(params.prompt) : textOf(last.content);
+  if (asked.includes('[late]')) await sleep(400);
   const status = /\[status (\d+)(.*?)\]/.exec(asked);
   if (status !== null) return error(response, Number(status[1]), status[2] ?? '');
   if (asked.includes('[silence]')) return undefined;

@@ -172,6 +172,19 @@ def stream_break():
 
 
 @check
+def heartbeats():
+    """heartbeats before a late first token are not seen; an error after them is"""
+    assert joined(client.chat(say("[late]"), stream=True)) == "You said: [late]"
+    late = lambda: list(client.chat(say("[late] [status 500]"), model=FAILING, stream=True))
+    try:
+        late()
+    except (errors.APIError, errors.RequestError) as error:
+        assert "502" in str(error), error
+    else:
+        raise AssertionError("nothing was raised")
+
+
+@check
 def completion():
     """completion()"""
     answer = client.completion("Once upon a time")

@@ -92,6 +92,42 @@ def stream_break():
 
 
 @check
+def heartbeats():
+    """heartbeats before a late first token are not seen; an error after them is"""
+    text = "".join(chunk.choices[0].delta.content or "" for chunk in say("[late]", stream=True))
+    assert text == "You said: [late]", text
+    try:
+        list(say("[late] [status 500]", model=FAILING, stream=True))
+    except openai.APIError as error:
+        assert error.code == "upstream_error", error
+    else:
+        raise AssertionError("nothing was raised")
+
+
+@check
+def leaves():
+    """closing a stream early ends it, and the next call is served"""
+    stream = say("[slow]", stream=True)
+    next(iter(stream))
+    stream.close()
+    assert say("Hello there").choices[0].message.content == "You said: Hello there"
+
+
+@check
+def concurrent():
+    """twenty calls at once through one async client"""
+    import asyncio
+
+    async def all_of_them():
+        async with openai.AsyncOpenAI(api_key=KEY, base_url=URL + "/v1", max_retries=0) as many:
+            one = lambda n: many.chat.completions.create(model=MODEL, messages=[{"role": "user", "content": str(n)}])
+            return await asyncio.gather(*(one(n) for n in range(20)))
+
+    texts = [answer.choices[0].message.content for answer in asyncio.run(all_of_them())]
+    assert texts == [f"You said: {n}" for n in range(20)], texts
+
+
+@check
 def tools():
     """tools, whole: the call and its result"""
     answer = say("weather?", tools=[TOOL])
