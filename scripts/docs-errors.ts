@@ -9,7 +9,7 @@ import { errorTable, type ErrorRow } from '../packages/server/src/contract/error
 const page = new URL('../docs/errors.md', import.meta.url);
 
 function row([code, { status, type, retryable, sentence }]: [string, ErrorRow]): string {
-  return `| \`${code}\` | ${status} | \`${type}\` | ${retryable ? 'yes' : 'no'} | ${sentence} |`;
+  return `| \`${code}\` | ${status} | \`${type}\` | ${retryable ? 'yes' : 'no'} | ${sentence.replaceAll('<', '&lt;')} |`;
 }
 
 const rows = Object.entries<ErrorRow>(errorTable).sort(([, a], [, b]) => a.status - b.status);
@@ -23,15 +23,15 @@ Every failure the gateway answers is a row of one table. A code never changes it
 
 ## Bodies
 
-On \`/api/v1\`, \`/admin/v1\` and the paths without a prefix that are not OpenAI's:
+On \`/api/v1\`, \`/admin/v1\` and every path not named below:
 
 \`\`\`json
 {
   "error": "model_not_found",
-  "message": "Model 'nope' not found",
+  "message": "Model 'local/nope' not found",
   "status_code": 404,
-  "details": null,
-  "detail": "Model 'nope' not found",
+  "details": { "param": "model" },
+  "detail": "Model 'local/nope' not found",
   "success": false,
   "request_id": "0deb05fb-96eb-4872-bc6a-a814c581deda",
   "data": ""
@@ -46,9 +46,9 @@ On \`/v1\`, \`/chat/completions\` and \`/completions\`:
 \`\`\`json
 {
   "error": {
-    "message": "Model 'nope' not found",
+    "message": "Model 'local/nope' not found",
     "type": "not_found_error",
-    "param": null,
+    "param": "model",
     "code": "model_not_found"
   }
 }
