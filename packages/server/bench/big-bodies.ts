@@ -70,7 +70,7 @@ function openStream(port: number, request: Buffer, felt: Felt, sockets: Set<Sock
   socket.on('error', () => felt.errors++);
   socket.on('data', (chunk: Buffer) => {
     const now = Number(process.hrtime.bigint() / 1000n);
-    const text = chunk.latin1Slice(0, chunk.length);
+    const text = chunk.toString('latin1');
     for (let at = text.indexOf(' @'); at >= 0; at = text.indexOf(' @', at + 1)) {
       felt.transits.push((now - Number(text.slice(at + 2, text.indexOf('@', at + 2)))) / 1000);
       if (last > 0) felt.gaps.push(Math.max(0, (now - last) / 1000 - paceMs));

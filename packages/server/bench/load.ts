@@ -59,13 +59,13 @@ export function readAnswers(socket: Socket, done: (head: string, bytes: number) 
       held = held === null ? chunk : Buffer.concat([held, chunk]);
       const end = held.indexOf(crlf2);
       if (end < 0) return;
-      head = held.latin1Slice(0, end);
+      head = held.toString('latin1', 0, end);
       const declared = /content-length: *(\d+)/i.exec(head)?.[1];
       length = declared === undefined ? -1 : end + 4 + Number(declared);
     }
     if (length < 0) {
       // No request follows before its answer is read, so the last chunk is at the end of what came.
-      tail = (tail + chunk.latin1Slice(Math.max(0, chunk.length - 7))).slice(-7);
+      tail = (tail + chunk.toString('latin1', Math.max(0, chunk.length - 7))).slice(-7);
       if (!tail.endsWith('\r\n0\r\n\r\n')) return;
     } else if (bytes < length) return;
     const total = bytes;

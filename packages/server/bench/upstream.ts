@@ -138,10 +138,10 @@ function serve(socket: Socket): void {
     parts = [bytes];
     if (head < 0) head = bytes.indexOf('\r\n\r\n');
     if (head < 0) return;
-    const length = /content-length: *(\d+)/i.exec(bytes.latin1Slice(0, head))?.[1];
+    const length = /content-length: *(\d+)/i.exec(bytes.toString('latin1', 0, head))?.[1];
     needed = head + 4 + Number(length ?? 0);
     if (size < needed) return;
-    if (length === undefined && bytes.latin1Slice(bytes.length - 5) !== '0\r\n\r\n') return;
+    if (length === undefined && bytes.toString('latin1', bytes.length - 5) !== '0\r\n\r\n') return;
     const body = bytes.subarray(head + 4);
     parts = [];
     size = needed = 0;
