@@ -81,7 +81,10 @@ async function openServers(gateway: Gateway): Promise<{ servers: Server[]; url: 
   const { host, port, adminPort } = gateway.settings;
   const servers: Server[] = [];
   try {
-    const data = createHttpServer(createApp(gateway, adminPort === null ? 'all' : 'data'), rawChatRoutes(gateway));
+    const data = createHttpServer(
+      createApp(gateway, adminPort === null ? 'all' : 'data'),
+      rawChatRoutes(gateway),
+    );
     const address = await listen(data, host, port);
     servers.push(data);
     const url = `http://${hostForUrl(host)}:${address.port}`;
@@ -155,12 +158,12 @@ export async function start(options: StartOptions): Promise<Running> {
     await storage.close();
     throw error;
   });
-  writeAddress(dataDir, { url: adminUrl, pid: process.pid, token: runToken });
   const housekeeping = startHousekeeping(gateway);
   const stopLooking = watchLoopback(gateway, found);
   const watch = watchFile(settings, assembled);
 
   say(greeting(url, fresh, 'local/sandbox'));
+  writeAddress(dataDir, { url: adminUrl, pid: process.pid, token: runToken });
   log.info({ url, store: storage.engine, version: gateway.version }, 'listening');
 
   let closing: Promise<void> | null = null;
