@@ -20,7 +20,6 @@ const pages = [
     .filter((name) => name.endsWith('.md')),
 ];
 
-/** The pages of docs/api, in an order in which their examples find what they need. */
 const apiPages = [
   'chat',
   'completions',
@@ -130,6 +129,18 @@ test.each(pages)('%s: every link leads somewhere', (page) => {
   expect(broken).toEqual([]);
 });
 
+describe('source files', () => {
+  const folders = ['packages/server/src', 'packages/server/test', 'scripts'];
+  const files = folders.flatMap((folder) =>
+    readdirSync(join(root, folder), { recursive: true }).map((name) => `/${folder}/${String(name)}`),
+  );
+
+  test.each(pages)('%s names files that exist', (page) => {
+    const named = [...read(page).matchAll(/`([\w./-]+\.ts)`/g)].map(([, name]) => `/${name}`);
+    expect(named.filter((name) => !files.some((file) => file.endsWith(name)))).toEqual([]);
+  });
+});
+
 test('docs/README.md lists every page', () => {
   const index = read('docs/README.md');
   const listed = pages
@@ -163,6 +174,9 @@ describe.skipIf(!canRun)('examples', () => {
   let gateway: TestGateway;
   beforeAll(async () => {
     gateway = await startGateway();
+    // Reports and metrics have something to say, whichever page is run alone.
+    const body = { model: 'local/sandbox', messages: [{ role: 'user', content: 'Hello' }] };
+    await (await gateway.post('/api/v1/chat/completions', body)).text();
   });
   afterAll(() => gateway.close());
 
@@ -186,6 +200,15 @@ describe.skipIf(!canRun)('examples', () => {
       for (const line of example.prints) expect(output).toContain(line);
     }
     await gateway.verify();
+  });
+
+  test('the JavaScript of the README', async () => {
+    const script = /```js\n([\s\S]*?)```/.exec(read('README.md'))?.[1] ?? '';
+    const words = script
+      .replace('http://127.0.0.1:8100', gateway.url)
+      .replace(/'indox-[^']*'/, JSON.stringify(gateway.apiKey));
+    const { stdout } = await run(process.execPath, ['--input-type=module', '-e', words], { cwd: root });
+    expect(stdout).toBe('2 + 3 * 4 = 14\n');
   });
 
   test('docs/api/operations.md names every metric of the gateway, and no other', async () => {
