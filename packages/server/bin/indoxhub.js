@@ -7,7 +7,9 @@ var major = Number(process.versions.node.split('.')[0]);
 
 if (major < 24) {
   process.stderr.write(
-    'indoxhub needs Node.js 24 or newer; this is ' + process.versions.node + '. See https://nodejs.org/en/download\n'
+    'indoxhub needs Node.js 24 or newer; this is ' +
+      process.versions.node +
+      '. See https://nodejs.org/en/download\n',
   );
   process.exitCode = 1;
 } else {

@@ -188,8 +188,10 @@ describe('providers', () => {
       GEMINI_API_KEY: 'g1',
       OPENAI_BASE_URL: 'https://proxy/v1/',
     }).settings;
-    expect(providers.map((each) => each.id)).toEqual(['gemini', 'local']);
-    expect(providers[0]?.apiKey?.reveal()).toBe('g1');
+    // An address without a key serves those who bring their own.
+    expect(providers.map((each) => each.id)).toEqual(['openai', 'gemini', 'local']);
+    expect(providers[0]).toMatchObject({ apiKey: null, baseUrl: 'https://proxy/v1' });
+    expect(providers[1]?.apiKey?.reveal()).toBe('g1');
     const openai = load({ OPENAI_API_KEY: ' k\n', OPENAI_BASE_URL: 'https://proxy/v1/' }).settings
       .providers[0];
     expect(openai).toMatchObject({ id: 'openai', baseUrl: 'https://proxy/v1' });

@@ -153,7 +153,7 @@ describe.each(paths)('%s', (shape, path) => {
     upstream.script = (call, response) => {
       calls++;
       return calls === 1
-        ? streaming({ parts: [], then: 'reset' })(call, response)
+        ? streaming({ parts: [], ending: 'reset' })(call, response)
         : streaming({ parts: ['ok'] })(call, response);
     };
     const { text } = await read(await gateway.post(path, { model, messages, stream: true }));
@@ -164,7 +164,7 @@ describe.each(paths)('%s', (shape, path) => {
   test.each(['reset', 'end', 'error'] as const)(
     'upstream %s after the first byte: typed error, no [DONE], delivered billed',
     async (then) => {
-      upstream.script = streaming({ parts: ['some ', 'words'], every: 10, then });
+      upstream.script = streaming({ parts: ['some ', 'words'], every: 10, ending: then });
       const before = upstream.calls.length;
       const { id, text } = await read(await gateway.post(path, { model, messages, stream: true }));
       expect(text).toContain('words');
@@ -184,7 +184,7 @@ describe.each(paths)('%s', (shape, path) => {
   );
 
   test('idle timeout: cut, typed, delivered billed', async () => {
-    upstream.script = streaming({ parts: ['some'], then: 'hang' });
+    upstream.script = streaming({ parts: ['some'], ending: 'hang' });
     const before = upstream.calls.length;
     const { id, text } = await read(await gateway.post(path, { model, messages, stream: true }));
     expect(text).toMatch(/Status 504|upstream_timeout/);

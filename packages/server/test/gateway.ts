@@ -100,7 +100,7 @@ export async function startGateway(options: GatewayOptions = {}): Promise<TestGa
       };
       return { id: made.id, apiKey: issued.api_key, keyId: issued.id };
     },
-    post: (path, body, key = apiKey, headers = {}, signal = undefined) =>
+    post: (path, body, key = apiKey, headers = {}, signal) =>
       fetch(url + path, {
         method: 'POST',
         headers: { authorization: `Bearer ${key}`, 'content-type': 'application/json', ...headers },

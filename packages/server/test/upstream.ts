@@ -134,7 +134,7 @@ export interface StreamPlan {
   /** Milliseconds between events. */
   readonly every?: number;
   /** After the parts: finish properly, keep silent, cut the socket, end without a terminal, or report an error. */
-  readonly then?: 'finish' | 'hang' | 'reset' | 'end' | 'error';
+  readonly ending?: 'finish' | 'hang' | 'reset' | 'end' | 'error';
 }
 
 /** Answers every call with an OpenAI stream. */
@@ -143,7 +143,7 @@ export function streaming(plan: StreamPlan): Script {
     parts,
     usage = { prompt_tokens: 10, completion_tokens: parts.length },
     every = 0,
-    then = 'finish',
+    ending = 'finish',
   } = plan;
   return async (call, response) => {
     response.writeHead(200, { 'content-type': 'text/event-stream' });
@@ -153,11 +153,11 @@ export function streaming(plan: StreamPlan): Script {
       response.write(contentEvent(part));
       if (every > 0) await sleep(every);
     }
-    if (then === 'hang') return;
+    if (ending === 'hang') return;
     // A moment, so that what was written is on its way before the socket is torn down.
-    if (then === 'reset') return void sleep(20).then(() => response.destroy());
-    if (then === 'end') return void response.end();
-    if (then === 'error')
+    if (ending === 'reset') return void sleep(20).then(() => response.destroy());
+    if (ending === 'end') return void response.end();
+    if (ending === 'error')
       return void response.end(
         `data: {"error":{"message":"the model fell over","type":"server_error","code":null}}\n\n`,
       );

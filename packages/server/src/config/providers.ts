@@ -94,7 +94,8 @@ function fromEnvironment(vendor: Vendor, inputs: Inputs, notes: Notes): Provider
   const apiKey = readKey(vendor.keyNames, inputs, notes);
   const baseUrl = readBaseUrl(vendor.baseUrlNames, inputs, notes);
   const isKeyless = vendor.keyless === true && (vendor.loopback !== true || baseUrl !== null);
-  if (apiKey === null && !isKeyless) return null;
+  // An address alone serves callers who bring their own key: there, and nowhere else.
+  if (apiKey === null && !isKeyless && (baseUrl === null || vendor.loopback === true)) return null;
   if (vendor.baseUrl === null && baseUrl === null && apiKey !== null) {
     const wanted = vendor.baseUrlNames[0] ?? `${envPrefix(vendor.id)}_BASE_URL`;
     notes.warnings.push(`${apiKey.name} is set but ${wanted} is not: ${vendor.id} is not configured`);

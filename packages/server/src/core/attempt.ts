@@ -15,6 +15,7 @@ import type { Plan } from './call-types.ts';
 import { classify, classifyError, type Classified } from './failures.ts';
 import type { Gateway } from './gateway.ts';
 import type { Target } from './models.ts';
+import { unjudged } from './targets.ts';
 import type { UpstreamAnswer, UpstreamRequest } from './transport.ts';
 
 const maxAnswerBytes = 64 * 1024 * 1024;
@@ -153,7 +154,7 @@ export async function attempt<T>(
   run: (prepared: Prepared) => Promise<Outcome<T>>,
 ): Promise<Tried<T>> {
   const { targets } = plan.resolved;
-  const health = gateway.targets;
+  const health = plan.request.byokKey === null ? gateway.targets : unjudged(gateway.targets);
   const tried = new Set<Target>();
   let attempts = 0;
   let again: Target | null = null;
@@ -167,8 +168,15 @@ export async function attempt<T>(
     }
     tried.add(target);
     attempts++;
-    const prepared = prepare(gateway, plan, target);
-    const outcome = await run(prepared);
+    let prepared: Prepared;
+    let outcome: Outcome<T>;
+    try {
+      prepared = prepare(gateway, plan, target);
+      outcome = await run(prepared);
+    } catch (error) {
+      health.released(nameOf(target));
+      throw error;
+    }
     const provider = target.provider.id;
     if (outcome.ok) {
       health.succeeded(nameOf(target));

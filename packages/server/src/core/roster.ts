@@ -49,7 +49,7 @@ export function createRoster(input: RosterInput): Roster {
     if (vendor !== undefined) configured.set(provider.id, { provider, vendor });
   }
   const hasKey = ({ provider, vendor }: Access): boolean =>
-    provider.apiKey !== null || vendor.keyless === true || provider.baseUrl !== null;
+    provider.apiKey !== null || vendor.keyless === true;
 
   const usable = (): readonly Access[] => {
     const list = [...configured.values()].filter(hasKey);

@@ -99,9 +99,10 @@ export function createReports(database: Kysely<Tables>, executor: Executor): Rep
 /** The moment up to which every settlement is committed, less the lag. */
 async function settledUntil(database: Kysely<Tables>, executor: Executor, lagMs: number): Promise<bigint> {
   if (executor.engine === 'sqlite') return BigInt(Date.now() - Math.round(lagMs)) - 1n;
-  // The gate waits for the batches in flight; those that come after it read a later clock.
-  await executor.query({ sql: 'SELECT pg_advisory_xact_lock(1768842863, 2)', parameters: [] });
+  // The clock first: then the gate waits for the batches that may have read an earlier one, and those that begin after
+  // it read a later one.
   const row = await sql<{ now: bigint }>`select indoxhub.now_ms() as now`.execute(database);
+  await executor.query({ sql: 'SELECT pg_advisory_xact_lock(1768842863, 2)', parameters: [] });
   return (row.rows[0]?.now ?? 0n) - BigInt(Math.round(lagMs)) - 1n;
 }
 

@@ -182,11 +182,11 @@ export function packOperations(operations: readonly LedgerOperation[]): PackedOp
   });
 }
 
-const isPacked = <T>(value: readonly Plain[] | T): value is readonly Plain[] => Array.isArray(value);
+const isPacked = (value: object): value is readonly Plain[] => Array.isArray(value);
 
 export function unpackOperations(packed: readonly PackedOperation[]): LedgerOperation[] {
   return packed.map((each) => {
-    if (!isPacked<LedgerOperation>(each)) return each;
+    if (!isPacked(each)) return each;
     return each[0] === 'admit' ? unpackAdmit(each) : unpackSettle(each);
   });
 }
@@ -206,7 +206,7 @@ export function packResults(results: readonly AnyLedgerResult[]): PackedResult[]
 
 export function unpackResults(packed: readonly PackedResult[]): AnyLedgerResult[] {
   return packed.map((each): AnyLedgerResult => {
-    if (!isPacked<AnyLedgerResult>(each)) return each;
+    if (!isPacked(each)) return each;
     if (each[0] === 'settled') {
       return { status: 'settled', chargedNano: each[1] as bigint, overNano: each[2] as bigint };
     }
