@@ -27,7 +27,8 @@ function packageVersion(): string {
 
 /** JSON lines on stdout, written some at a time: a write a call would cost more than most of what the call does. */
 function createLogs(level: Settings['logLevel']): { log: Logger; accessLog: AccessLog | null } {
-  const destination = pino.destination({ dest: 1, sync: false, minLength: 65_536, periodicFlush: 250 });
+  const buffering = { sync: false, minLength: 32_768, maxWrite: 65_536, periodicFlush: 250 };
+  const destination = pino.destination({ dest: 1, ...buffering });
   process.once('exit', () => destination.flushSync());
   const log = pino({ level, base: null, serializers: { err: pino.stdSerializers.err } }, destination);
   const accessLog = log.isLevelEnabled('info') ? createAccessLog((line) => destination.write(line)) : null;
