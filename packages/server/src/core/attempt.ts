@@ -154,7 +154,9 @@ export async function attempt<T>(
   run: (prepared: Prepared) => Promise<Outcome<T>>,
 ): Promise<Tried<T>> {
   const { targets } = plan.resolved;
-  const health = plan.request.byokKey === null ? gateway.targets : unjudged(gateway.targets);
+  // The sandbox fails when a caller tells it to: that is no reason to refuse the others.
+  const isJudged = plan.request.byokKey === null && targets.some(({ vendor }) => vendor.inProcess === undefined);
+  const health = isJudged ? gateway.targets : unjudged(gateway.targets);
   const tried = new Set<Target>();
   let attempts = 0;
   let again: Target | null = null;

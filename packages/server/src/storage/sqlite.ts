@@ -2,7 +2,7 @@
  * SQLite, the engine of a single process: a worker thread owns the file, this side posts to it. Ledger
  * batches and ordinary statements go to it as messages.
  */
-import { mkdirSync } from 'node:fs';
+import { closeSync, mkdirSync, openSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import type { Executor, Statement } from './executor.ts';
@@ -103,6 +103,8 @@ function plain(statements: readonly Statement[]): Statement[] {
 /** Opens the file, creating and migrating it. Throws StorageUnavailable when another process owns it. */
 export async function openSqlite(path: string): Promise<Storage> {
   mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+  // Made before SQLite makes it: it holds the key that signs tokens, so it is its owner's alone.
+  closeSync(openSync(path, 'a', 0o600));
   const channel = new Channel(path);
   try {
     await channel.send({ kind: 'open' });
