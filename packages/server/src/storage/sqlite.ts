@@ -100,11 +100,22 @@ function plain(statements: readonly Statement[]): Statement[] {
   return statements.map(({ sql, parameters }) => ({ sql, parameters }));
 }
 
+/**
+ * Makes the file before SQLite does: it holds the key that signs tokens, so it is its owner's alone. A file that exists is
+ * not opened: closing it again would drop the locks this process may have on it.
+ */
+function makePrivate(path: string): void {
+  try {
+    closeSync(openSync(path, 'wx', 0o600));
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+  }
+}
+
 /** Opens the file, creating and migrating it. Throws StorageUnavailable when another process owns it. */
 export async function openSqlite(path: string): Promise<Storage> {
   mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
-  // Made before SQLite makes it: it holds the key that signs tokens, so it is its owner's alone.
-  closeSync(openSync(path, 'a', 0o600));
+  makePrivate(path);
   const channel = new Channel(path);
   try {
     await channel.send({ kind: 'open' });
