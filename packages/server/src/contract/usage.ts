@@ -48,7 +48,10 @@ export function outputTokens(usage: TokenUsage): number {
 /** Where a usage row's numbers come from. `none`: the call never reached a provider, or nothing is known. */
 export type UsageSource = 'provider' | 'counted' | 'none';
 
-/** A whole number >= 0 from provider JSON, or 0; negative and non-finite counts are clamped, not trusted. */
+/** No call has so many tokens; a number beyond it would not fit the ledger once it is priced. */
+const mostTokens = 1e11;
+
+/** A whole number >= 0 from provider JSON, or 0; negative and absurd counts are clamped, not trusted. */
 export function count(value: unknown): number {
-  return typeof value === 'number' && value > 0 && Number.isFinite(value) ? Math.floor(value) : 0;
+  return typeof value === 'number' && value > 0 ? Math.floor(Math.min(value, mostTokens)) : 0;
 }

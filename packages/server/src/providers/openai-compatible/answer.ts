@@ -1,4 +1,5 @@
 /** A whole OpenAI-shaped answer → the canonical one. */
+import { isUtf8 } from 'node:buffer';
 import type { ChatAnswer, ChatChoice, JsonObject, ToolCall } from '../../contract/chat.ts';
 import { GatewayError } from '../../contract/errors.ts';
 import type { CallTarget } from '../provider.ts';
@@ -23,6 +24,7 @@ const extras = ['system_fingerprint', 'service_tier', 'citations', 'search_resul
 
 /** Throws `upstream_malformed`, or `upstream_error` for a failure that came with status 200. */
 export function readAnswer(body: Buffer): { json: JsonObject; choices: readonly unknown[] } {
+  if (!isUtf8(body)) throw malformed('not UTF-8');
   const json = parseObject(body.toString('utf8'));
   const choices = json['choices'];
   if (Array.isArray(choices) && choices.length > 0) return { json, choices };

@@ -10,7 +10,16 @@ import { NotAStream } from './not-a-stream.ts';
 import type { Quirks } from './quirks.ts';
 import { FastEvents } from './relay-fast.ts';
 import { charsOf, emptyFacts, noteUsage } from './relay-facts.ts';
-import { finishReasonOf, indexOf, isObject, listOf, malformed, objectOf, parseObject } from './shape.ts';
+import {
+  finishReasonOf,
+  indexOf,
+  isObject,
+  listOf,
+  malformed,
+  objectIn,
+  objectOf,
+  parseObject,
+} from './shape.ts';
 
 const maxEventBytes = 4 * 1024 * 1024;
 const lf = 10;
@@ -63,6 +72,8 @@ class OpenaiStreamRelay implements StreamRelay {
   private isFirst = true;
   /** The event that `eventEnd` measured last is one line. */
   private isOneLine = false;
+  /** What is left lacks its blank line: it may end anywhere, so it is parsed whatever it looks like. */
+  private isCutOff = false;
 
   constructor(isChat: boolean, showUsage: boolean, quirks: Quirks) {
     this.fast = new FastEvents(isChat);
@@ -95,6 +106,7 @@ class OpenaiStreamRelay implements StreamRelay {
       const bytes = Buffer.concat([...this.rest, Buffer.from('\n\n')]);
       this.rest = [];
       this.restBytes = 0;
+      this.isCutOff = true;
       try {
         last = this.events(bytes);
       } catch {
@@ -156,7 +168,7 @@ class OpenaiStreamRelay implements StreamRelay {
 
   private event(source: string, bytes: Buffer, from: number, end: number): Verdict {
     const isQuiet = !this.facts.ended && this.facts.failure === null;
-    if (isQuiet && this.isOneLine) {
+    if (isQuiet && this.isOneLine && !this.isCutOff) {
       const chars = this.fast.chars(source, from, end);
       if (chars >= 0) {
         this.facts.deliveredChars += chars;
@@ -172,7 +184,8 @@ class OpenaiStreamRelay implements StreamRelay {
       this.facts.ended = true;
       return 'drop';
     }
-    const json = parseObject(data);
+    // Behind the terminal only usage is of interest, and nothing there can spoil a stream that ended well.
+    const json = this.facts.ended ? objectIn(data) : parseObject(data);
     const hasUsage = noteUsage(this.facts, json, this.quirks);
     if (!isQuiet || this.failed(json)) return 'drop';
     const choices = listOf(json['choices']);

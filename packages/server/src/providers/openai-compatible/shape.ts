@@ -27,6 +27,15 @@ export function parseObject(text: string): JsonObject {
   return value;
 }
 
+/** The JSON object in the text, or an empty one. */
+export function objectIn(text: string): JsonObject {
+  try {
+    return parseObject(text);
+  } catch {
+    return {};
+  }
+}
+
 export function malformed(reason: string): GatewayError {
   return new GatewayError('upstream_malformed', undefined, { details: { reason } });
 }

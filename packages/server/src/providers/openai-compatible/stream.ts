@@ -6,7 +6,16 @@ import { failureIn } from './errors.ts';
 import { argumentsText, contentWords, readImages, reasoningText, signaturesOf } from './message.ts';
 import { NotAStream } from './not-a-stream.ts';
 import type { Quirks } from './quirks.ts';
-import { finishReasonOf, indexOf, isObject, listOf, objectOf, parseObject, textOf } from './shape.ts';
+import {
+  finishReasonOf,
+  indexOf,
+  isObject,
+  listOf,
+  objectIn,
+  objectOf,
+  parseObject,
+  textOf,
+} from './shape.ts';
 import { ThinkSplitter } from './think.ts';
 import { decodeUsage, findUsage } from './usage.ts';
 
@@ -72,7 +81,8 @@ export class OpenaiStreamDecoder implements StreamDecoder {
       return;
     }
     if (data === '') return;
-    this.chunk(parseObject(data));
+    // Nothing behind the terminal can spoil a stream that ended well.
+    this.chunk(this.isDone ? objectIn(data) : parseObject(data));
   }
 
   private chunk(chunk: JsonObject): void {
