@@ -155,7 +155,8 @@ export async function attempt<T>(
 ): Promise<Tried<T>> {
   const { targets } = plan.resolved;
   // The sandbox fails when a caller tells it to: that is no reason to refuse the others.
-  const isJudged = plan.request.byokKey === null && targets.some(({ vendor }) => vendor.inProcess === undefined);
+  const isJudged =
+    plan.request.byokKey === null && targets.some(({ vendor }) => vendor.inProcess === undefined);
   const health = isJudged ? gateway.targets : unjudged(gateway.targets);
   const tried = new Set<Target>();
   let attempts = 0;
@@ -200,7 +201,7 @@ export async function attempt<T>(
       ? 0
       : Math.max(classified.retryAfterMs ?? 0, Math.random() * firstBackoffMs * 2 ** (attempts - 1));
     const canWait = isOther || (classified.again === 'same' && wait <= longestWaitMs);
-    if (!canWait || !health.takeRetry()) throw classified.error;
+    if (!canWait || !health.takeRetry(isOther ? 'other' : 'same')) throw classified.error;
     if (isOther) gateway.metrics.fallback(provider);
     else gateway.metrics.retry(provider);
     again = isOther ? null : target;

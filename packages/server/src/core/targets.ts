@@ -11,6 +11,8 @@ const maxCircuits = 2_000;
 /** Retries may be at most this share of calls, after a small float for quiet times. */
 const retryShare = 0.2;
 const retryFloat = 10;
+/** Calls in flight when a target goes down move to another one together: they do not fall on the one that failed. */
+const failoverFloat = 100;
 
 export type CircuitState = 'closed' | 'open' | 'half_open';
 
@@ -20,6 +22,8 @@ class Circuit {
   private windowStart: number;
   private failures = 0;
   private successes = 0;
+  /** Failures since the last success, however long they took: a target seldom called is found out too. */
+  private streak = 0;
   private openedAt: number | null = null;
   private openMs = firstOpenMs;
   private probing = false;
@@ -54,6 +58,7 @@ class Circuit {
   succeeded(): void {
     this.slide();
     this.successes++;
+    this.streak = 0;
     this.openedAt = null;
     this.openMs = firstOpenMs;
     this.probing = false;
@@ -63,6 +68,7 @@ class Circuit {
   failed(retryAfterMs: number | null): void {
     this.slide();
     this.failures++;
+    this.streak++;
     const now = this.now();
     if (retryAfterMs !== null)
       this.coolUntil = Math.max(this.coolUntil, now + Math.min(retryAfterMs, maxCoolMs));
@@ -70,13 +76,17 @@ class Circuit {
       this.probing = false;
       this.openedAt = now;
       this.openMs = Math.min(this.openMs * 2, maxOpenMs);
-    } else if (this.openedAt === null && this.failures >= openAfter && this.failures > this.successes) {
+    } else if (this.openedAt === null && (this.streak >= openAfter || this.isMostlyFailing)) {
       this.openedAt = now;
     }
   }
 
   released(): void {
     this.probing = false;
+  }
+
+  private get isMostlyFailing(): boolean {
+    return this.failures >= openAfter && this.failures > this.successes;
   }
 
   private slide(): void {
@@ -98,14 +108,14 @@ export interface Targets {
   /** Milliseconds until one of these may be tried, 0 when one may now. */
   waitMs(targets: readonly string[]): number;
   countCall(): void;
-  /** Takes one retry out of the budget. */
-  takeRetry(): boolean;
+  /** Takes one retry out of the budget of those at the same target, or of those that move to another. */
+  takeRetry(to: 'same' | 'other'): boolean;
   states(): ReadonlyMap<string, CircuitState>;
 }
 
 export function createTargets(now: () => number = () => performance.now()): Targets {
   const circuits = new Map<string, Circuit>();
-  let retries = retryFloat;
+  const left = { same: retryFloat, other: failoverFloat };
 
   const circuitOf = (target: string): Circuit => {
     let circuit = circuits.get(target);
@@ -125,11 +135,12 @@ export function createTargets(now: () => number = () => performance.now()): Targ
     released: (target) => circuits.get(target)?.released(),
     waitMs: (targets) => Math.ceil(Math.min(...targets.map((target) => circuits.get(target)?.waitMs ?? 0))),
     countCall() {
-      retries = Math.min(retryFloat, retries + retryShare);
+      left.same = Math.min(retryFloat, left.same + retryShare);
+      left.other = Math.min(failoverFloat, left.other + retryShare);
     },
-    takeRetry() {
-      if (retries < 1) return false;
-      retries -= 1;
+    takeRetry(to) {
+      if (left[to] < 1) return false;
+      left[to] -= 1;
       return true;
     },
     states: () => new Map([...circuits].map(([target, circuit]) => [target, circuit.state])),
@@ -148,7 +159,7 @@ export function unjudged(targets: Targets): Targets {
     released: () => {},
     waitMs: () => 0,
     countCall: () => targets.countCall(),
-    takeRetry: () => targets.takeRetry(),
+    takeRetry: (to) => targets.takeRetry(to),
     states: () => targets.states(),
   };
 }
