@@ -8,12 +8,15 @@ import ipaddr from 'ipaddr.js';
 import { buildConnector } from 'undici';
 import { GatewayError } from '../contract/errors.ts';
 
-/** True for addresses of the public internet; embedded IPv4 (mapped, NAT64, 6to4) is looked at too. */
+/**
+ * True for addresses of the public internet: of IPv6 only the global block 2000::/3, and of that not what embeds an IPv4
+ * address (6to4, Teredo). ::127.0.0.1 and NAT64 lie outside it; a mapped IPv4 address is looked at as IPv4.
+ */
 export function isPublicAddress(address: string): boolean {
   if (!ipaddr.isValid(address)) return false;
   const parsed = ipaddr.process(address);
   if (parsed.range() !== 'unicast') return false;
-  return parsed.kind() === 'ipv4' || !/^(64:ff9b:|2002:|2001:0?:)/i.test(parsed.toNormalizedString());
+  return parsed.kind() === 'ipv4' || /^[23](?!002:|001:0:)[0-9a-f]{3}:/.test(parsed.toNormalizedString());
 }
 
 const refused = (): GatewayError =>
