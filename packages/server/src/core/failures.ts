@@ -52,14 +52,19 @@ function codeOf(
   return { code: 'upstream_malformed', again: 'same', unhealthy: true };
 }
 
-/** The vendor's own words, without the key it may quote; our sentence where its words are about the gateway's key. */
-function sentence(code: ErrorCode, failure: UpstreamFailure, key: Secret | null): string | undefined {
-  if (failure.message === null || code === 'upstream_auth' || code === 'upstream_redirect') return undefined;
+/** A vendor's words without the key it may quote, and without what looks like one. */
+function redact(text: string, key: Secret | null): string {
   const secret = key?.reveal() ?? '';
-  const message = secret === '' ? failure.message : failure.message.replaceAll(secret, '[redacted]');
-  const said = message
+  const rest = secret === '' ? text : text.replaceAll(secret, '[redacted]');
+  return rest
     .replaceAll(/\b(sk|xai|gsk|hf|nvapi|AIza|pplx)[-_A-Za-z0-9*.]{8,}/g, '[redacted]')
     .slice(0, 1000);
+}
+
+/** The vendor's own words; our sentence where they are about the gateway's key. */
+function sentence(code: ErrorCode, failure: UpstreamFailure, key: Secret | null): string | undefined {
+  if (failure.message === null || code === 'upstream_auth' || code === 'upstream_redirect') return undefined;
+  const said = redact(failure.message, key);
   if (code === 'model_unavailable') return `This model is unavailable: ${said}`;
   return code === 'upstream_bad_request' || code === 'byok_rejected'
     ? said
@@ -76,14 +81,25 @@ export function classify(
   const asked = retryAfterOf(headers);
   const retryAfterMs = code === 'upstream_rate_limited' ? (asked ?? 1000) : asked;
   const error = new GatewayError(code, sentence(code, failure, key), {
-    param: code === 'upstream_bad_request' ? (failure.param ?? undefined) : undefined,
+    param: code === 'upstream_bad_request' && failure.param !== null ? redact(failure.param, key) : undefined,
     retryAfterMs: retryAfterMs ?? undefined,
     details: {
       upstream_status: failure.status,
-      ...(failure.code === null ? {} : { upstream_code: failure.code }),
+      ...(failure.code === null ? {} : { upstream_code: redact(failure.code, key) }),
     },
   });
   return { error, again, unhealthy, retryAfterMs };
+}
+
+/** An error that a codec made of the vendor's own words, without the key they may quote. */
+export function withoutKey(error: unknown, key: Secret | null): unknown {
+  if (!(error instanceof GatewayError)) return error;
+  const reason = error.details?.['reason'];
+  return new GatewayError(error.code, redact(error.message, key), {
+    ...(typeof reason === 'string' ? { details: { reason: redact(reason, key) } } : {}),
+    retryAfterMs: error.retryAfterMs,
+    cause: error.cause,
+  });
 }
 
 /** For failures that never got as far as an answer. */

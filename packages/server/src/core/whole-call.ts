@@ -5,6 +5,7 @@ import type { TokenUsage } from '../contract/usage.ts';
 import { attempt, exchange, type Tried } from './attempt.ts';
 import type { Plan, Reply } from './call-types.ts';
 import { countedUsage } from './count.ts';
+import { withoutKey } from './failures.ts';
 import type { Gateway } from './gateway.ts';
 import { endingOf, priceCall, report, settle, unbilled, type CallEnd } from './settlement.ts';
 import type { StoppableStream } from './streams.ts';
@@ -40,6 +41,15 @@ function read(plan: Plan, { value, prepared }: Tried<UpstreamAnswer>): Answered 
   }
   const finishReason = answer.choices[0]?.finishReason ?? null;
   return { usage: answer.usage, finishReason, chars, encode: (facts) => dialect.encodeAnswer(answer, facts) };
+}
+
+/** `read`, whose errors may quote what the vendor said. */
+function readSafely(plan: Plan, tried: Tried<UpstreamAnswer>): Answered {
+  try {
+    return read(plan, tried);
+  } catch (error) {
+    throw withoutKey(error, plan.request.byokKey ?? tried.prepared.target.provider.apiKey);
+  }
 }
 
 export class WholeCall implements StoppableStream {
@@ -108,7 +118,7 @@ export class WholeCall implements StoppableStream {
           });
         },
       );
-      answered = read(plan, tried);
+      answered = readSafely(plan, tried);
       if (plan.request.includeRaw) raw = JSON.parse(tried.value.body.toString('utf8'));
     } catch (error) {
       await this.settleFailure(this.cut ?? error);
