@@ -5,15 +5,31 @@
 import { inputTokens, outputTokens } from '../contract/usage.ts';
 import type { UsageRecord } from '../storage/storage.ts';
 
-export type AccessLog = (record: UsageRecord, upstreamMs: number) => void;
+export interface AccessLog {
+  call(record: UsageRecord, upstreamMs: number): void;
+  /** Hands on what is held back. */
+  flush(): void;
+}
 
 const infoLevel = 30;
+/** Lines held back, at most, and for how long: many calls share one write. */
+const maxLines = 200;
+const maxDelayMs = 250;
 
 /** `write` takes whole lines. */
-export function createAccessLog(write: (line: string) => unknown): AccessLog {
-  return (record, upstreamMs) => {
+export function createAccessLog(write: (lines: string) => unknown): AccessLog {
+  let lines: string[] = [];
+  let timer: NodeJS.Timeout | null = null;
+  const flush = (): void => {
+    if (timer !== null) clearTimeout(timer);
+    timer = null;
+    if (lines.length === 0) return;
+    write(lines.join(''));
+    lines = [];
+  };
+  const call = (record: UsageRecord, upstreamMs: number): void => {
     const { costNano } = record;
-    write(
+    lines.push(
       `{"level":${infoLevel},"time":${Date.now()},"request_id":"${record.id}","account":${JSON.stringify(record.accountId)}` +
         `,"key":${JSON.stringify(record.keyId)},"endpoint":"${record.endpoint}","provider":${JSON.stringify(record.provider)}` +
         `,"model":${JSON.stringify(record.model)},"stream":${record.stream},"byok":${record.byok},"status":${record.httpStatus}` +
@@ -22,5 +38,8 @@ export function createAccessLog(write: (line: string) => unknown): AccessLog {
         `,"cost_nano":${costNano === null ? 'null' : `"${costNano}"`},"ms":${record.latencyMs}` +
         `,"upstream_ms":${Math.round(upstreamMs)},"attempts":${record.attempts},"msg":"call"}\n`,
     );
+    if (lines.length >= maxLines) flush();
+    else timer ??= setTimeout(flush, maxDelayMs).unref();
   };
+  return { call, flush };
 }

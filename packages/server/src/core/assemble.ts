@@ -25,13 +25,15 @@ function packageVersion(): string {
   return String(JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')).version);
 }
 
-/** JSON lines on stdout, written some at a time: a write a call would cost more than most of what the call does. */
+/** JSON lines on stdout. */
 function createLogs(level: Settings['logLevel']): { log: Logger; accessLog: AccessLog | null } {
-  const buffering = { sync: false, minLength: 32_768, maxWrite: 65_536, periodicFlush: 250 };
-  const destination = pino.destination({ dest: 1, ...buffering });
-  process.once('exit', () => destination.flushSync());
+  const destination = pino.destination({ dest: 1, sync: false, maxWrite: 256 * 1024 });
   const log = pino({ level, base: null, serializers: { err: pino.stdSerializers.err } }, destination);
-  const accessLog = log.isLevelEnabled('info') ? createAccessLog((line) => destination.write(line)) : null;
+  const accessLog = log.isLevelEnabled('info') ? createAccessLog((lines) => destination.write(lines)) : null;
+  process.once('exit', () => {
+    accessLog?.flush();
+    destination.flushSync();
+  });
   return { log, accessLog };
 }
 

@@ -146,5 +146,5 @@ export function report(gateway: Gateway, plan: Plan, end: CallEnd, priced: Price
     usage: record.usage,
     costNano: record.costNano,
   });
-  gateway.accessLog?.(record, end.upstreamMs);
+  gateway.accessLog?.call(record, end.upstreamMs);
 }
