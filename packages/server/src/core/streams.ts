@@ -15,8 +15,8 @@ export interface Streams {
   /** After `shutDown` it is shut down at once. */
   add(stream: StoppableStream): void;
   remove(stream: StoppableStream): void;
-  /** False when this process runs no such stream of that account. */
-  stop(accountId: string, idOrAlias: string): boolean;
+  /** False when the call cannot be stopped, or is ending already; null when this process runs none of that name for that account. */
+  stop(accountId: string, idOrAlias: string): boolean | null;
   /** For ids read from the store, whose owner was checked there. */
   stopById(id: string): boolean;
   readonly size: number;
@@ -55,8 +55,9 @@ export function createStreams(): Streams {
       if (byAlias.get(key) === stream) byAlias.delete(key);
     },
     stop(accountId, idOrAlias) {
-      const stream = byId.get(idOrAlias) ?? byAlias.get(aliasKey(accountId, idOrAlias));
-      return stream !== undefined && stream.accountId === accountId && stream.stop();
+      const byName = byId.get(idOrAlias);
+      const stream = byName?.accountId === accountId ? byName : byAlias.get(aliasKey(accountId, idOrAlias));
+      return stream?.stop() ?? null;
     },
     stopById: (id) => byId.get(id)?.stop() ?? false,
     get size() {

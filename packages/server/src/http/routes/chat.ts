@@ -116,8 +116,9 @@ export function stopRoutes(app: App, gateway: Gateway): void {
       const id = context.req.param('id') ?? '';
       const { account } = context.get('credential');
       // A stranger's, an unknown and a finished stream look alike.
+      // One of this process that is ending already is not asked for in the store, where its hold is still open.
       const success =
-        gateway.streams.stop(account.id, id) || (await gateway.storage.requestStop(account.id, id));
+        gateway.streams.stop(account.id, id) ?? (await gateway.storage.requestStop(account.id, id));
       return context.json({ success });
     });
   }
