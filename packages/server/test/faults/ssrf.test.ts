@@ -1,4 +1,5 @@
 /** URLs that callers give: whatever the spelling, no private address is ever dialled, and every refusal reads alike. */
+import type { ServerResponse } from 'node:http';
 import { createServer, type AddressInfo, type Server } from 'node:net';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { checkedUrl, isPublicAddress } from '../../src/core/ssrf.ts';
@@ -207,7 +208,7 @@ describe('where private addresses are allowed', () => {
   test('three redirects are followed, four are not; each hop is checked', async () => {
     const hops =
       (count: number) =>
-      (call: { path: string }, response: import('node:http').ServerResponse): void => {
+      (call: { path: string }, response: ServerResponse): void => {
         const hop = Number(call.path.slice(1));
         if (hop < count) response.writeHead(302, { location: `/${hop + 1}` }).end();
         else response.writeHead(200, { 'content-type': 'image/png' }).end(picture);

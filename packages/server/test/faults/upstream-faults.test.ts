@@ -613,7 +613,7 @@ describe('usage that cannot be believed', () => {
       expect([way, row['usage_source']]).toEqual([way, source]);
       if (cost !== null) expect(Number(row['cost'])).toBeCloseTo(Number(cost), 12);
       else expect(Number(row['cost'])).toBeGreaterThan(0);
-      if (source === 'counted' && stream === false) expect(body).toContain('"estimated":true');
+      if (source === 'counted' && !stream) expect(body).toContain('"estimated":true');
     }
   });
 
