@@ -262,7 +262,7 @@ describe('header injection', () => {
   });
 });
 
-test('slow headers and slow bodies end, and do not hold the others up', { timeout: 30_000 }, async () => {
+test('headers that never end are cut off within 15 s, and do not hold the others up', { timeout: 30_000 }, async () => {
   const { hostname, port } = new URL(gateway.url);
   const closed: Promise<number>[] = [];
   const startedAt = Date.now();
