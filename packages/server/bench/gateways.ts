@@ -170,6 +170,7 @@ async function launch(
       cwd: dataDir,
       log: join(dataDir, 'gateway.log'),
       env: {
+        NODE_COMPILE_CACHE: join(dataDir, 'compiled'),
         INDOXHUB_PORT: String(port),
         INDOXHUB_DATA_DIR: join(dataDir, 'data'),
         INDOXHUB_LOG_LEVEL: 'info',
@@ -230,24 +231,27 @@ export async function startOurs(upstream: Upstream, options: OursOptions): Promi
 }
 
 export interface ColdStart {
-  /** On an empty data directory, which makes the database and the keys. */
+  /** On an empty data directory, with no code compiled by an earlier start. */
   readonly firstMs: number;
-  /** On a data directory that is there. */
+  /** On a data directory that is there, with the code compiled by the start before. */
   readonly againMs: number;
 }
 
+/** The better of two tries of each. */
 export async function coldStart(upstream: Upstream, options: OursOptions): Promise<ColdStart> {
-  const dataDir = newDataDir();
-  const times: number[] = [];
-  for (let round = 0; round < 3; round++) {
-    const { child, readyMs } = await launch(upstream, options, dataDir);
-    times.push(readyMs);
-    await stopChild(child);
+  const first: number[] = [];
+  const again: number[] = [];
+  for (let round = 0; round < 2; round++) {
+    const dataDir = newDataDir();
+    for (const times of [first, again]) {
+      const { child, readyMs } = await launch(upstream, options, dataDir);
+      times.push(readyMs);
+      await stopChild(child);
+    }
+    rmSync(dataDir, { recursive: true, force: true });
+    folders.delete(dataDir);
   }
-  rmSync(dataDir, { recursive: true, force: true });
-  folders.delete(dataDir);
-  const [firstMs = Number.NaN, ...again] = times;
-  return { firstMs, againMs: Math.min(...again) };
+  return { firstMs: Math.min(...first), againMs: Math.min(...again) };
 }
 
 /**
