@@ -217,12 +217,11 @@ function collect(
 /** `timeouts` are read when an origin is first used. */
 export function createTransport(timeouts: () => Timeouts, allowPrivateUrls: () => boolean): Transport {
   const pools = new Map<string, Pool>();
-  const poolOf = (origin: string, connect?: Pool.Options['connect']): Pool => {
-    const name = connect === undefined ? origin : `public ${origin}`;
-    let pool = pools.get(name);
+  const poolOf = (origin: string): Pool => {
+    let pool = pools.get(origin);
     if (pool === undefined) {
-      pool = new Pool(origin, { ...poolOptions(timeouts()), ...(connect === undefined ? {} : { connect }) });
-      pools.set(name, pool);
+      pool = new Pool(origin, poolOptions(timeouts()));
+      pools.set(origin, pool);
     }
     return pool;
   };
@@ -245,9 +244,15 @@ export function createTransport(timeouts: () => Timeouts, allowPrivateUrls: () =
     fetchUrl: (url, param, maxBytes) => {
       const allowPrivate = allowPrivateUrls();
       const limits = timeouts();
-      return fetchUrl(url, param, allowPrivate, limits, (origin, request) => {
-        const connect = allowPrivate ? undefined : publicConnector(limits.connectMs);
-        return collect((handler) => dispatch(poolOf(origin, connect), request, handler), maxBytes);
+      return fetchUrl(url, param, allowPrivate, limits, async (origin, request) => {
+        // Callers name any number of origins: none of them stays.
+        const connect = allowPrivate ? {} : { connect: publicConnector(limits.connectMs) };
+        const pool = new Pool(origin, { ...poolOptions(limits), connections: 1, ...connect });
+        try {
+          return await collect((handler) => dispatch(pool, request, handler), maxBytes);
+        } finally {
+          await pool.destroy();
+        }
       });
     },
     async close() {
