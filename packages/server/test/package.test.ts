@@ -30,7 +30,8 @@ function filesBelow(folder: string): string[] {
 function pack(folder: string): string {
   const copy = join(folder, 'clone');
   mkdirSync(join(copy, 'packages'), { recursive: true });
-  for (const name of ['tsconfig.base.json', 'README.md', 'LICENSE']) cpSync(join(root, name), join(copy, name));
+  for (const name of ['tsconfig.base.json', 'README.md', 'LICENSE'])
+    cpSync(join(root, name), join(copy, name));
   const skip = /\/(dist|test|bench|node_modules)$/;
   cpSync(join(root, 'packages/server'), join(copy, 'packages/server'), {
     recursive: true,

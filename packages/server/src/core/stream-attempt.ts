@@ -9,6 +9,9 @@ import type { Plan } from './call-types.ts';
 import { classify, classifyError, type Classified } from './failures.ts';
 import type { Translation } from './translation.ts';
 
+/** After its terminal a vendor gets this long to end the answer itself, so that its connection serves the next call. */
+const lingerMs = 1_000;
+
 /** The stream, as its attempt sees it. */
 export interface StreamConsumer {
   /** The vendor acknowledged the call, nothing of it was shown yet. */
@@ -27,6 +30,7 @@ export class StreamAttempt implements UpstreamHandler {
   private readonly resolve: (outcome: Outcome<StreamAttempt>) => void;
   private readonly call: UpstreamCall;
   private state: 'waiting' | 'error_body' | 'open' | 'over' = 'waiting';
+  private lingering: NodeJS.Timeout | null = null;
   private status = 0;
   private headers: Readonly<Record<string, string | string[] | undefined>> = {};
   private errorBody: Buffer[] = [];
@@ -59,6 +63,7 @@ export class StreamAttempt implements UpstreamHandler {
   abort(): void {
     const before = this.state;
     this.state = 'over';
+    if (this.lingering !== null) return;
     this.call.abort();
     if (before === 'waiting' || before === 'error_body')
       this.fail(classifyError(new GatewayError('upstream_error', 'The call was cancelled.')));
@@ -82,6 +87,7 @@ export class StreamAttempt implements UpstreamHandler {
   }
 
   onEnd(): void {
+    this.stopLingering();
     if (this.state === 'over') return;
     if (this.state === 'error_body') return this.refuse();
     this.pass(() => this.translation.end());
@@ -99,6 +105,7 @@ export class StreamAttempt implements UpstreamHandler {
   }
 
   onError(error: GatewayError): void {
+    this.stopLingering();
     this.failed(error);
   }
 
@@ -128,12 +135,16 @@ export class StreamAttempt implements UpstreamHandler {
       else this.failed(classified.error);
       return;
     }
-    // Some vendors keep the connection open after their terminal.
     if (ended && this.state === 'open') {
       this.state = 'over';
-      this.call.abort();
+      // Some vendors keep the connection open after their terminal.
+      this.lingering = setTimeout(() => this.call.abort(), lingerMs);
       this.consumer.ended();
     }
+  }
+
+  private stopLingering(): void {
+    if (this.lingering !== null) clearTimeout(this.lingering);
   }
 
   private open(): void {

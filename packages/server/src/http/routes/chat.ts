@@ -1,5 +1,4 @@
 /** Chat and text completion on both surfaces, and stopping a stream. Answers go to the raw outgoing message. */
-import { randomUUID } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { endpoints } from '../../contract/endpoints.ts';
 import { GatewayError } from '../../contract/errors.ts';
@@ -12,6 +11,7 @@ import { nativeChat, nativeCompletion } from '../../dialects/native/chat.ts';
 import { openaiChat, openaiCompletion } from '../../dialects/openai/chat.ts';
 import { readBody } from '../body.ts';
 import { commonHeaders, errorHeaders, single } from '../headers.ts';
+import { createRequestId } from '../request-id.ts';
 import { authorise } from '../middleware/auth.ts';
 import { RawClient } from '../raw-client.ts';
 import { mount, RawRoutes, type App } from '../route.ts';
@@ -64,7 +64,7 @@ async function serve(
 ): Promise<void> {
   const { route, kind, dialect } = door;
   const { headers } = incoming;
-  const requestId = randomUUID();
+  const requestId = createRequestId();
   const startedAtMs = Date.now();
   const common = commonHeaders(route, requestId);
   try {
