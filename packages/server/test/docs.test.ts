@@ -130,7 +130,7 @@ test.each(pages)('%s: every link leads somewhere', (page) => {
 });
 
 describe('source files', () => {
-  const folders = ['packages/server/src', 'packages/server/test', 'scripts'];
+  const folders = ['packages/server/src', 'packages/server/test', 'packages/server/bench', 'scripts'];
   const files = folders.flatMap((folder) =>
     readdirSync(join(root, folder), { recursive: true }).map((name) => `/${folder}/${String(name)}`),
   );
