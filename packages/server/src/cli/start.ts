@@ -1,4 +1,5 @@
 /** `indoxhub` or `indoxhub start` */
+import type { Running } from '../main.ts';
 import type { Command } from './command.ts';
 
 export const startCommand: Command = {
@@ -11,12 +12,33 @@ export const startCommand: Command = {
     for (const warning of warnings) console.error(`indoxhub: warning: ${warning}`);
     const { start } = await import('../main.ts');
     const running = await start({ settings });
+    guard(running);
     await stopSignal();
     const again = stopSignal().then(() => process.exit(1));
     await Promise.race([running.close(), again]);
     return 0;
   },
 };
+
+/** What a broken exit may take. */
+const lastWordsMs = 5_000;
+
+/**
+ * A mistake inside one request must not end the others: a rejection nobody looked at is logged and that is all. After an
+ * exception nobody caught nothing is sure any more: what runs is ended settled, and the process goes.
+ */
+function guard(running: Running): void {
+  const { gateway } = running;
+  process.on('unhandledRejection', (reason) =>
+    gateway.log.error({ err: reason }, 'a rejection nobody looked at'),
+  );
+  process.once('uncaughtException', (cause) => {
+    gateway.log.fatal({ err: cause }, 'an exception nobody caught: the gateway ends');
+    setTimeout(() => process.exit(1), lastWordsMs).unref();
+    gateway.streams.shutDown();
+    void running.close().finally(() => process.exit(1));
+  });
+}
 
 /** Resolves at the next SIGTERM or SIGINT. */
 function stopSignal(): Promise<void> {

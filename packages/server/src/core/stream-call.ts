@@ -152,7 +152,7 @@ export class StreamCall implements StreamConsumer, StoppableStream {
     this.current?.abort();
     const end = this.endOf(ending, error, upstreamMs);
     const priced = priceCall(this.plan, end, null);
-    const frames = this.terminal(ending, error, priced);
+    const frames = this.terminalSafely(ending, error, priced);
     // The answer's last byte is the acknowledgement.
     const failed = await settle(this.gateway, this.plan, priced, this.replay(frames, end), 'wait');
     if (this.ticker !== null) clearInterval(this.ticker);
@@ -200,6 +200,23 @@ export class StreamCall implements StreamConsumer, StoppableStream {
     if (ending === 'budget_reached') return 'length';
     if (ending !== 'completed') return 'error';
     return this.current?.translation.facts.finishReason ?? 'stop';
+  }
+
+  /** A stream whose terminal cannot be written ends without one, which no client takes for a good end; it is settled all the same. */
+  private terminalSafely(
+    ending: Ending,
+    error: GatewayError | null,
+    priced: Priced,
+  ): { text: string; clean: boolean } {
+    try {
+      return this.terminal(ending, error, priced);
+    } catch (cause) {
+      this.gateway.log.error(
+        { err: cause, request_id: this.id },
+        'a stream could not be ended in its own way',
+      );
+      return { text: '', clean: true };
+    }
   }
 
   /** `clean`: this is an answer even when no byte of it was sent before. */

@@ -136,7 +136,14 @@ export class WholeCall implements StoppableStream {
       attempts: tried.attempts,
     };
     const priced = priceCall(plan, end, raw);
-    const body = answered.encode(priced.facts);
+    let body: string | Buffer;
+    try {
+      body = answered.encode(priced.facts);
+    } catch (error) {
+      // Whatever cannot be written down was still bought.
+      await settle(gateway, plan, priced, null, 'later');
+      throw error;
+    }
     const kept =
       plan.call.idempotencyKey === null ? null : { status: 200, contentType, body: body.toString() };
     const unsettled = await settle(gateway, plan, priced, kept, 'wait');
