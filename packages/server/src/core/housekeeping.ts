@@ -52,6 +52,8 @@ export function startHousekeeping(gateway: Gateway): Housekeeping {
   const guarded = async (work: () => Promise<void>): Promise<void> => {
     try {
       await work();
+      // Only the pulse asks the store each time, so only it can tell.
+      if (work !== pulse) return;
       if (failing) log.info('the store answers again');
       failing = false;
     } catch (error) {
