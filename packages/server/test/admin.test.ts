@@ -166,6 +166,7 @@ async function bookCall(id: string, accountId: string, costNano: bigint | null):
       firstByteMs: 12,
       attempts: 1,
       sessionId: null,
+      units: null,
     },
   });
 }

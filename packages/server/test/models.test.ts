@@ -142,6 +142,7 @@ async function spend(
       firstByteMs: null,
       attempts: 1,
       sessionId: null,
+      units: null,
     },
   });
 }

@@ -1,6 +1,6 @@
 /** What the gateway itself knows of a call when it answers: the dialects print it beside the provider's words. */
 import type { ErrorCode } from './errors.ts';
-import type { TokenUsage, UsageSource } from './usage.ts';
+import type { TokenUsage, UnitCount, UsageSource } from './usage.ts';
 
 /** Parts of the cost, nano-USD; null where the price is unknown. */
 export interface CostBreakdown {
@@ -30,6 +30,8 @@ export interface CallIdentity {
 export interface SettledFacts extends CallIdentity {
   readonly durationMs: number;
   readonly usage: TokenUsage;
+  /** What was used beside tokens, or null. */
+  readonly units: UnitCount | null;
   readonly source: UsageSource;
   /** What the account paid; null = the price is unknown. */
   readonly costNano: bigint | null;

@@ -13,11 +13,35 @@ export const tokenPrices = z.strictObject({
   /** Cache writes at the vendor's longer lifetime (Anthropic: one hour). */
   cache_write_long: usd.optional(),
   audio_input: usd.optional(),
+  image_input: usd.optional(),
   audio_output: usd.optional(),
   image_output: usd.optional(),
   reasoning: usd.optional(),
   /** US dollars for one search. */
   web_search: usd.optional(),
+});
+
+/** US dollars of one unit of what is not counted in tokens. */
+export const unitPrices = z.strictObject({
+  unit: z.enum(['character', 'image', 'audio_second', 'video_second']),
+  /** One unit where no row fits; absent: only the rows are known. */
+  price: usd.optional(),
+  /** The first row whose conditions all hold counts. */
+  rows: z
+    .array(
+      z.strictObject({
+        size: z.string().optional(),
+        quality: z.string().optional(),
+        resolution: z.string().optional(),
+        audio: z.boolean().optional(),
+        price: usd,
+      }),
+    )
+    .optional(),
+  /** Less than this many units is billed as this many. */
+  minimum: z.number().int().positive().optional(),
+  /** Billed in whole steps of this many units. */
+  step: z.number().int().positive().optional(),
 });
 
 /** The whole call is priced at this tier when its input exceeds the threshold. */
@@ -62,6 +86,9 @@ const catalogueModel = z.strictObject({
   /** Absent = unknown price, never free. */
   prices: tokenPrices.optional(),
   tiers: z.array(priceTier).optional(),
+  unit_prices: unitPrices.optional(),
+  /** Voices of a model that speaks, as its API names them. */
+  voices: z.array(z.string()).optional(),
   /** Where this model's numbers come from, and when that was read, where it is not as the file says. */
   source: z.string().min(1).optional(),
   checked: day.optional(),
@@ -80,6 +107,7 @@ export const catalogueFile = z.strictObject({
 });
 
 export type TokenPrices = z.infer<typeof tokenPrices>;
+export type UnitPrices = z.infer<typeof unitPrices>;
 export type PriceTier = z.infer<typeof priceTier>;
 export type CatalogueModel = z.infer<typeof catalogueModel>;
 export type CatalogueFile = z.infer<typeof catalogueFile>;

@@ -5,7 +5,7 @@
 
 /** Token counts, whole numbers >= 0. */
 export interface TokenUsage {
-  /** Input tokens that were neither read from nor written to the provider's prompt cache, text and images. */
+  /** Input tokens that were neither read from nor written to the provider's prompt cache: text, and images unless counted apart. */
   readonly input: number;
   readonly cacheRead: number;
   /** Written to the provider's cache at its ordinary lifetime (Anthropic: 5 minutes). */
@@ -13,6 +13,8 @@ export interface TokenUsage {
   /** Written to the cache at a longer lifetime that has its own price (Anthropic: 1 hour). */
   readonly cacheWriteLong: number;
   readonly audioInput: number;
+  /** Input images, where the provider counts and bills them apart. */
+  readonly imageInput: number;
   /** Visible output: text and tool calls. */
   readonly output: number;
   readonly reasoning: number;
@@ -28,6 +30,7 @@ export const noUsage: TokenUsage = Object.freeze({
   cacheWrite: 0,
   cacheWriteLong: 0,
   audioInput: 0,
+  imageInput: 0,
   output: 0,
   reasoning: 0,
   audioOutput: 0,
@@ -35,9 +38,25 @@ export const noUsage: TokenUsage = Object.freeze({
   webSearches: 0,
 });
 
+/** What is counted and billed by something else than tokens; a call uses at most one kind. Durations are in milliseconds. */
+export type Unit = 'characters' | 'images' | 'audio_ms' | 'video_ms';
+
+export interface UnitCount {
+  readonly unit: Unit;
+  /** A whole number >= 0. */
+  readonly quantity: number;
+}
+
 /** All input tokens, cached or not. */
 export function inputTokens(usage: TokenUsage): number {
-  return usage.input + usage.cacheRead + usage.cacheWrite + usage.cacheWriteLong + usage.audioInput;
+  return (
+    usage.input +
+    usage.cacheRead +
+    usage.cacheWrite +
+    usage.cacheWriteLong +
+    usage.audioInput +
+    usage.imageInput
+  );
 }
 
 /** All output tokens, reasoning included. */

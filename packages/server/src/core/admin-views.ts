@@ -137,6 +137,7 @@ export function requestView(row: StoredUsage): View {
       cache_write: usage.cacheWrite,
       cache_write_long: usage.cacheWriteLong,
       audio_input: usage.audioInput,
+      image_input: usage.imageInput,
       output: usage.output,
       reasoning: usage.reasoning,
       audio_output: usage.audioOutput,
@@ -153,6 +154,8 @@ export function requestView(row: StoredUsage): View {
     first_byte_ms: row.firstByteMs,
     attempts: row.attempts,
     session_id: row.sessionId,
+    unit: row.units?.unit ?? null,
+    quantity: row.units?.quantity ?? null,
   };
 }
 

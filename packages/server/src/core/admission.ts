@@ -305,6 +305,7 @@ function undoOf(operation: AdmitOperation, startedAtMs: number): SettleOperation
       firstByteMs: null,
       attempts: 0,
       sessionId: null,
+      units: null,
     },
     maxChargeNano: null,
     response: null,

@@ -5,7 +5,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { CatalogueFile, CatalogueModel } from '../contract/catalogue.ts';
-import { priceBook, type PriceBook } from './pricing.ts';
+import { bookOf, type PriceBook } from './pricing.ts';
 
 export interface Catalogue {
   /** By provider id. */
@@ -52,7 +52,7 @@ export function createCatalogue(files: readonly CatalogueFile[]): Catalogue {
     prices(model) {
       const known = books.get(model);
       if (known !== undefined) return known;
-      const book = model.prices === undefined ? null : priceBook(model.prices, model.tiers);
+      const book = bookOf(model);
       books.set(model, book);
       return book;
     },

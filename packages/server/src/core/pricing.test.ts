@@ -93,6 +93,7 @@ const prices = fc.record({
   cache_write: optional,
   cache_write_long: optional,
   audio_input: optional,
+  image_input: optional,
   audio_output: optional,
   image_output: optional,
   reasoning: optional,
@@ -105,6 +106,7 @@ const anyUsage: fc.Arbitrary<TokenUsage> = fc.record({
   cacheWrite: tokens,
   cacheWriteLong: tokens,
   audioInput: tokens,
+  imageInput: tokens,
   output: tokens,
   reasoning: tokens,
   audioOutput: tokens,
@@ -145,6 +147,7 @@ function exactNano(use: TokenUsage, row: TokenPrices): bigint {
     perToken(row.cache_write ?? row.input, use.cacheWrite),
     perToken(row.cache_write_long ?? row.cache_write ?? row.input, use.cacheWriteLong),
     perToken(row.audio_input ?? row.input, use.audioInput),
+    perToken(row.image_input ?? row.input, use.imageInput),
     perToken(row.output, use.output),
     perToken(row.reasoning ?? row.output, use.reasoning),
     perToken(row.audio_output ?? row.output, use.audioOutput),
@@ -200,7 +203,7 @@ describe('properties', () => {
           webSearches: use.webSearches,
         };
         expect(costOf(use, book) <= worstCase(bound, book)).toBe(true);
-        const text = { ...use, cacheWrite: 0, cacheWriteLong: 0, audioInput: 0 };
+        const text = { ...use, cacheWrite: 0, cacheWriteLong: 0, audioInput: 0, imageInput: 0 };
         const narrow = worstCase({ ...bound, cacheWrites: false, media: false }, book);
         expect(costOf(text, book) <= narrow).toBe(true);
         expect(narrow <= worstCase(bound, book)).toBe(true);

@@ -3,8 +3,9 @@
  * places the catalogue may write are all kept; a cost is nano-USD, rounded once, half up.
  */
 import { createHash } from 'node:crypto';
-import type { PriceTier, TokenPrices } from '../contract/catalogue.ts';
-import { inputTokens, type TokenUsage } from '../contract/usage.ts';
+import type { PriceTier, TokenPrices, UnitPrices } from '../contract/catalogue.ts';
+import { inputTokens, type TokenUsage, type UnitCount } from '../contract/usage.ts';
+import { scaledUnits, unitBook, type Traits, type UnitBook } from './unit-prices.ts';
 
 /** Pico-USD per million tokens of each class, the absent ones filled in; `webSearch`: of one search times a million. */
 interface Rates {
@@ -13,6 +14,7 @@ interface Rates {
   readonly cacheWrite: bigint;
   readonly cacheWriteLong: bigint;
   readonly audioInput: bigint;
+  readonly imageInput: bigint;
   readonly output: bigint;
   readonly reasoning: bigint;
   readonly audioOutput: bigint;
@@ -40,6 +42,8 @@ export interface PriceBook {
   readonly base: Rates;
   /** By rising threshold. */
   readonly tiers: readonly Tier[];
+  /** Of what is not counted in tokens; null when nothing else is billed. */
+  readonly units: UnitBook | null;
 }
 
 /** Nano-USD by part, as `cost_breakdown` names them; they add up to the cost to the nano. */
@@ -98,6 +102,7 @@ function ratesOf(prices: TokenPrices): Rates {
     cacheWrite,
     cacheWriteLong,
     audioInput: or(prices.audio_input, input),
+    imageInput: or(prices.image_input, input),
     output,
     reasoning,
     audioOutput,
@@ -111,22 +116,43 @@ function ratesOf(prices: TokenPrices): Rates {
   };
 }
 
-function versionOf(prices: TokenPrices, tiers: readonly PriceTier[]): string {
-  const row = [prices, ...tiers].map((each) =>
+function versionOf(prices: TokenPrices, tiers: readonly PriceTier[], units: UnitPrices | undefined): string {
+  const row: unknown[] = [prices, ...tiers].map((each) =>
     Object.entries(each)
       .filter(([, price]) => price !== undefined)
       .sort(([a], [b]) => (a < b ? -1 : 1)),
   );
+  if (units !== undefined) row.push(units);
   return createHash('sha256').update(JSON.stringify(row)).digest('hex').slice(0, 12);
 }
 
+/** A model that is billed by units only. */
+const noTokenPrices: TokenPrices = { input: '0', output: '0' };
+
+/** What a model costs; null when nothing is known. Throws TypeError when a price is not a decimal of at most twelve places. */
+export function bookOf(model: {
+  readonly prices?: TokenPrices | undefined;
+  readonly tiers?: readonly PriceTier[] | undefined;
+  readonly unit_prices?: UnitPrices | undefined;
+}): PriceBook | null {
+  const { prices, tiers, unit_prices: units } = model;
+  return prices === undefined && units === undefined
+    ? null
+    : priceBook(prices ?? noTokenPrices, tiers, units);
+}
+
 /** Throws TypeError when a price is not a decimal of at most twelve places. */
-export function priceBook(prices: TokenPrices, tiers: readonly PriceTier[] = []): PriceBook {
+export function priceBook(
+  prices: TokenPrices,
+  tiers: readonly PriceTier[] = [],
+  units?: UnitPrices,
+): PriceBook {
   const rising = [...tiers].sort((a, b) => a.over_input_tokens - b.over_input_tokens);
   return {
-    version: versionOf(prices, rising),
+    version: versionOf(prices, rising, units),
     base: ratesOf(prices),
     tiers: rising.map((tier) => ({ overInputTokens: tier.over_input_tokens, rates: ratesOf(tier) })),
+    units: units === undefined ? null : unitBook(units, pico),
   };
 }
 
@@ -153,7 +179,10 @@ interface ScaledParts {
 
 function partsOf(usage: TokenUsage, rates: Rates): ScaledParts {
   return {
-    input: part(usage.input, rates.input) + part(usage.audioInput, rates.audioInput),
+    input:
+      part(usage.input, rates.input) +
+      part(usage.audioInput, rates.audioInput) +
+      part(usage.imageInput, rates.imageInput),
     output:
       part(usage.output, rates.output) +
       part(usage.audioOutput, rates.audioOutput) +
@@ -167,23 +196,47 @@ function partsOf(usage: TokenUsage, rates: Rates): ScaledParts {
 
 /** Nano-USD. The buckets are disjoint, so nothing is paid twice. */
 export function costOf(usage: TokenUsage, book: PriceBook): bigint {
+  return round(scaledTokens(usage, book));
+}
+
+/** Nano-USD of tokens and units together, rounded once; null where these units have no known price. */
+export function costOfUnits(
+  usage: TokenUsage,
+  units: UnitCount | null,
+  traits: Traits,
+  book: PriceBook,
+): bigint | null {
+  if (units === null || book.units === null) return costOf(usage, book);
+  const scaled = scaledUnits(book.units, units, traits);
+  return scaled === null ? null : round(scaledTokens(usage, book) + scaled);
+}
+
+function scaledTokens(usage: TokenUsage, book: PriceBook): bigint {
   const rates = ratesFor(usage, book);
-  return round(
+  return (
     part(usage.input, rates.input) +
-      part(usage.output, rates.output) +
-      part(usage.cacheRead, rates.cacheRead) +
-      part(usage.cacheWrite, rates.cacheWrite) +
-      part(usage.cacheWriteLong, rates.cacheWriteLong) +
-      part(usage.audioInput, rates.audioInput) +
-      part(usage.reasoning, rates.reasoning) +
-      part(usage.audioOutput, rates.audioOutput) +
-      part(usage.imageOutput, rates.imageOutput) +
-      part(usage.webSearches, rates.webSearch),
+    part(usage.output, rates.output) +
+    part(usage.cacheRead, rates.cacheRead) +
+    part(usage.cacheWrite, rates.cacheWrite) +
+    part(usage.cacheWriteLong, rates.cacheWriteLong) +
+    part(usage.audioInput, rates.audioInput) +
+    part(usage.imageInput, rates.imageInput) +
+    part(usage.reasoning, rates.reasoning) +
+    part(usage.audioOutput, rates.audioOutput) +
+    part(usage.imageOutput, rates.imageOutput) +
+    part(usage.webSearches, rates.webSearch)
   );
 }
 
-/** The cost by part. Each is rounded against the running total, so that the parts add up to `costOf`. */
-export function breakdown(usage: TokenUsage, book: PriceBook): CostBreakdown {
+/**
+ * A cost by part. Each is rounded against the running total, so that the parts add up; what is not for tokens is
+ * `request`.
+ */
+export function breakdown(
+  usage: TokenUsage,
+  book: PriceBook,
+  costNano: bigint = costOf(usage, book),
+): CostBreakdown {
   const parts = partsOf(usage, ratesFor(usage, book));
   let scaled = 0n;
   let rounded = 0n;
@@ -194,15 +247,15 @@ export function breakdown(usage: TokenUsage, book: PriceBook): CostBreakdown {
     rounded = total;
     return share;
   };
-  return {
+  const tokens = {
     input_tokens: next(parts.input),
     output_tokens: next(parts.output),
     cache_read: next(parts.cacheRead),
     cache_write: next(parts.cacheWrite),
     reasoning: next(parts.reasoning),
     web_search: next(parts.webSearch),
-    request: 0n,
   };
+  return { ...tokens, request: costNano - rounded };
 }
 
 /** What the input and the searches of a call cost at worst under `rates`, scaled. */
@@ -210,6 +263,7 @@ function worstInput(bound: Omit<Bound, 'outputTokens'>, rates: Rates): bigint {
   const { cacheWrites = true, media = true, webSearches = 0, inputTokens: tokens } = bound;
   let rate = cacheWrites ? rates.worst.input : rates.worst.plainInput;
   if (media && rates.audioInput > rate) rate = rates.audioInput;
+  if (media && rates.imageInput > rate) rate = rates.imageInput;
   return part(tokens, rate) + part(webSearches, rates.webSearch);
 }
 

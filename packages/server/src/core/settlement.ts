@@ -1,11 +1,12 @@
 /** Stages 6 and 7, settle and report: the one place where a call's record is made, charged, counted and logged. */
 import type { SettledFacts } from '../contract/answer.ts';
 import { GatewayError, type ErrorCode } from '../contract/errors.ts';
-import { noUsage, type TokenUsage, type UsageSource } from '../contract/usage.ts';
+import { noUsage, type TokenUsage, type UnitCount, type UsageSource } from '../contract/usage.ts';
 import type { Ending, StoredResponse, UsageRecord } from '../storage/storage.ts';
 import type { Plan } from './call-types.ts';
 import type { Gateway } from './gateway.ts';
-import { breakdown, costOf } from './pricing.ts';
+import { breakdown, costOfUnits } from './pricing.ts';
+import type { Traits } from './unit-prices.ts';
 
 /** How a call went, as far as its record needs to know. */
 export interface CallEnd {
@@ -14,6 +15,9 @@ export interface CallEnd {
   readonly errorCode: ErrorCode | null;
   readonly finishReason: string | null;
   readonly usage: TokenUsage;
+  /** What was used beside tokens, and what its price depends on. */
+  readonly units?: UnitCount | null;
+  readonly traits?: Traits;
   readonly source: UsageSource;
   readonly firstByteMs: number | null;
   /** Time spent waiting for the provider. */
@@ -53,17 +57,20 @@ export function priceCall(plan: Plan, end: CallEnd, raw: unknown): Priced {
   const book = resolved.prices;
   const byok = request.byokKey !== null;
   const nothing = end.source === 'none';
-  const listNano = nothing ? 0n : book === null ? null : costOf(end.usage, book);
+  const { usage, units = null, traits = {} } = end;
+  const listNano = nothing ? 0n : book === null ? null : costOfUnits(usage, units, traits, book);
   const costNano = byok || nothing ? 0n : listNano;
   const durationMs = Math.max(0, Date.now() - identity.startedAtMs);
   return {
     facts: {
       ...identity,
       durationMs,
-      usage: end.usage,
+      usage,
+      units,
       source: end.source,
       costNano,
-      breakdown: () => (book === null || byok || nothing ? null : breakdown(end.usage, book)),
+      breakdown: () =>
+        book === null || byok || nothing || costNano === null ? null : breakdown(usage, book, costNano),
       raw,
     },
     record: {
@@ -81,7 +88,7 @@ export function priceCall(plan: Plan, end: CallEnd, raw: unknown): Priced {
       httpStatus: end.httpStatus,
       errorCode: end.errorCode,
       finishReason: end.finishReason,
-      usage: end.usage,
+      usage,
       source: end.source,
       costNano,
       listNano,
@@ -90,6 +97,7 @@ export function priceCall(plan: Plan, end: CallEnd, raw: unknown): Priced {
       firstByteMs: end.firstByteMs,
       attempts: end.attempts,
       sessionId: request.sessionId,
+      units,
     },
   };
 }

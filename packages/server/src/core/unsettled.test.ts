@@ -38,6 +38,7 @@ const operationOf = (id: string): SettleOperation => ({
     firstByteMs: null,
     attempts: 1,
     sessionId: null,
+    units: null,
   },
   maxChargeNano: null,
   response: null,

@@ -115,6 +115,7 @@ export function settleOf(
       firstByteMs: 30,
       attempts: 1,
       sessionId: null,
+      units: null,
       ...more,
     },
     response,

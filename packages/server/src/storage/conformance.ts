@@ -361,7 +361,8 @@ export function ledgerConformance(create: () => Promise<Place>): void {
       await run(storage, call);
       const settle = settleOf(call, usd(0.2), {
         sessionId: 's',
-        usage: { ...noUsage, input: 3, cacheRead: 2, output: 7 },
+        units: { unit: 'audio_ms', quantity: 4_500 },
+        usage: { ...noUsage, input: 3, imageInput: 4, cacheRead: 2, output: 7 },
       });
       expect(await run(storage, settle)).toEqual({ status: 'settled', chargedNano: usd(0.2), overNano: 0n });
       expect(await balanceOf(storage, account)).toEqual({ left: usd(0.8), held: 0n });

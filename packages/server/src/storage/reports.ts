@@ -12,7 +12,7 @@ import { verifyBooks } from './verify.ts';
 
 type Reports = Pick<Storage, 'usage' | 'requests' | 'rollUp' | 'verify' | 'prune'>;
 
-const inputSum = sql<bigint>`cast(coalesce(sum(input + cache_read + cache_write + cache_write_long + audio_input), 0) as bigint)`;
+const inputSum = sql<bigint>`cast(coalesce(sum(input + cache_read + cache_write + cache_write_long + audio_input + coalesce(image_input, 0)), 0) as bigint)`;
 const outputSum = sql<bigint>`cast(coalesce(sum(output + reasoning + audio_output + image_output), 0) as bigint)`;
 const costSum = sql<bigint>`cast(coalesce(sum(charged_nano), 0) as bigint)`;
 const latencySum = sql<bigint>`cast(coalesce(sum(latency_ms), 0) as bigint)`;

@@ -114,6 +114,9 @@ export interface UsageTable {
   first_byte_ms: NullableInt;
   attempts: Int;
   session_id: Text | null;
+  unit: Text | null;
+  quantity: NullableInt;
+  image_input: NullableInt;
 }
 
 export interface UsageDailyTable {

@@ -2,7 +2,7 @@
  * Ledger batches as flat lists on their way between threads. Structured clone writes the name of every member of every
  * object; lists have none, and that copy is a good part of what a call costs.
  */
-import type { TokenUsage, UsageSource } from '../contract/usage.ts';
+import type { TokenUsage, Unit, UsageSource } from '../contract/usage.ts';
 import type {
   AdmitOperation,
   AnyLedgerResult,
@@ -119,6 +119,9 @@ function packSettle({ record, response, maxChargeNano }: SettleOperation): Plain
     usage.audioOutput,
     usage.imageOutput,
     usage.webSearches,
+    record.units?.unit ?? null,
+    record.units?.quantity ?? 0,
+    usage.imageInput,
   ];
 }
 
@@ -135,6 +138,7 @@ function unpackUsage(packed: readonly Plain[], from: number): TokenUsage {
     audioOutput: count(7),
     imageOutput: count(8),
     webSearches: count(9),
+    imageInput: count(12),
   };
 }
 
@@ -142,6 +146,7 @@ function unpackSettle(packed: readonly Plain[]): SettleOperation {
   const text = (at: number): string => packed[at] as string;
   const maybe = (at: number): string | null => packed[at] as string | null;
   const status = packed[2] as number | null;
+  const unit = packed[37] as Unit | null;
   return {
     op: 'settle',
     maxChargeNano: packed[1] as bigint | null,
@@ -170,6 +175,7 @@ function unpackSettle(packed: readonly Plain[]): SettleOperation {
       attempts: packed[25] as number,
       sessionId: maybe(26),
       usage: unpackUsage(packed, 27),
+      units: unit === null ? null : { unit, quantity: packed[38] as number },
     },
   };
 }

@@ -2,7 +2,7 @@
  * What the gateway remembers, as one interface over two engines (SQLite, PostgreSQL). `conformance.ts` is its
  * meaning: every sentence here is a case there, run on both. Money is bigint nano-USD, times are Unix milliseconds.
  */
-import type { TokenUsage, UsageSource } from '../contract/usage.ts';
+import type { TokenUsage, UnitCount, UsageSource } from '../contract/usage.ts';
 
 /** The engine cannot be used now: connection lost, disk full, statement timed out. The caller answers 503. */
 export class StorageUnavailable extends Error {
@@ -133,6 +133,8 @@ export interface UsageRecord extends CallFacts {
   readonly errorCode: string | null;
   readonly finishReason: string | null;
   readonly usage: TokenUsage;
+  /** What was used beside tokens; null for a call that is counted in tokens only. */
+  readonly units: UnitCount | null;
   readonly source: UsageSource;
   /** What the call costs the account; null = the price is unknown. */
   readonly costNano: bigint | null;

@@ -1,5 +1,5 @@
 /** A usage record as a row: the columns in order, and the two directions. Both engines use it. */
-import { noUsage, type UsageSource } from '../contract/usage.ts';
+import { noUsage, type Unit, type UsageSource } from '../contract/usage.ts';
 import type { CallFacts, Ending, StoredUsage, UsageRecord } from './storage.ts';
 
 export const usageColumns = [
@@ -38,6 +38,9 @@ export const usageColumns = [
   'first_byte_ms',
   'attempts',
   'session_id',
+  'unit',
+  'quantity',
+  'image_input',
 ] as const;
 
 /** Endings that count as errors in reports. PostgreSQL's usage_daily_add names them, too. */
@@ -58,7 +61,7 @@ export function usageValues(
   charged: bigint,
   over: bigint,
 ): Value[] {
-  const { usage } = record;
+  const { usage, units } = record;
   return [
     record.id,
     record.accountId,
@@ -95,6 +98,9 @@ export function usageValues(
     record.firstByteMs === null ? null : whole(record.firstByteMs),
     whole(record.attempts),
     record.sessionId,
+    units?.unit ?? null,
+    units === null ? null : whole(units.quantity),
+    whole(usage.imageInput),
   ];
 }
 
@@ -135,6 +141,10 @@ export interface UsageRow {
   readonly first_byte_ms: bigint | null;
   readonly attempts: bigint;
   readonly session_id: string | null;
+  readonly unit: string | null;
+  readonly quantity: bigint | null;
+  /** null on rows older than the column. */
+  readonly image_input: bigint | null;
 }
 
 /** The record a row holds. */
@@ -161,6 +171,7 @@ export function decodeUsage(row: UsageRow): StoredUsage {
       cacheWrite: Number(row.cache_write),
       cacheWriteLong: Number(row.cache_write_long),
       audioInput: Number(row.audio_input),
+      imageInput: Number(row.image_input ?? 0n),
       output: Number(row.output),
       reasoning: Number(row.reasoning),
       audioOutput: Number(row.audio_output),
@@ -177,6 +188,10 @@ export function decodeUsage(row: UsageRow): StoredUsage {
     firstByteMs: row.first_byte_ms === null ? null : Number(row.first_byte_ms),
     attempts: Number(row.attempts),
     sessionId: row.session_id,
+    units:
+      row.unit === null || row.quantity === null
+        ? null
+        : { unit: row.unit as Unit, quantity: Number(row.quantity) },
   };
 }
 
@@ -212,5 +227,6 @@ export function unknownRecord(
     firstByteMs: null,
     attempts: 1,
     sessionId: null,
+    units: null,
   };
 }

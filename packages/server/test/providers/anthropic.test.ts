@@ -389,6 +389,7 @@ describe('answers', () => {
       cacheWrite: 456,
       cacheWriteLong: 100,
       audioInput: 0,
+      imageInput: 0,
       output: 503,
       reasoning: 0,
       audioOutput: 0,

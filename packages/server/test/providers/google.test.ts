@@ -321,6 +321,7 @@ describe('answers', () => {
       cacheWrite: 0,
       cacheWriteLong: 0,
       audioInput: 150,
+      imageInput: 0,
       output: 20,
       reasoning: 7,
       audioOutput: 0,

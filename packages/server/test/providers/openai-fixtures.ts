@@ -55,6 +55,7 @@ const usages: Record<VendorId, Record<Case, TokenUsage>> = {
       input: 16,
       cacheRead: 64,
       audioInput: 20,
+      imageInput: 0,
       output: 25,
       reasoning: 10,
       audioOutput: 15,

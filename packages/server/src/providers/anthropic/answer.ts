@@ -53,6 +53,7 @@ export function decodeUsage(usage: unknown): TokenUsage | null {
     cacheWrite: written - long,
     cacheWriteLong: long,
     audioInput: 0,
+    imageInput: 0,
     output: output - reasoning,
     reasoning,
     audioOutput: 0,

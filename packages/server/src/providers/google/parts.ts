@@ -72,6 +72,7 @@ export function decodeUsage(usage: unknown, searches: number): TokenUsage | null
     cacheWrite: 0,
     cacheWriteLong: 0,
     audioInput,
+    imageInput: 0,
     output: candidates - imageOutput - audioOutput,
     reasoning,
     audioOutput,

@@ -30,7 +30,10 @@ export function decodeUsage(usage: JsonObject, quirks: Quirks): TokenUsage | nul
   };
 }
 
-type InputBuckets = Pick<TokenUsage, 'input' | 'cacheRead' | 'cacheWrite' | 'cacheWriteLong' | 'audioInput'>;
+type InputBuckets = Pick<
+  TokenUsage,
+  'input' | 'cacheRead' | 'cacheWrite' | 'cacheWriteLong' | 'audioInput' | 'imageInput'
+>;
 type OutputBuckets = Pick<TokenUsage, 'output' | 'reasoning' | 'audioOutput' | 'imageOutput' | 'webSearches'>;
 
 /** `prompt_tokens` contains what came from the cache and what was audio. */
@@ -55,7 +58,7 @@ function inputBuckets(usage: JsonObject, prompt: number, quirks: Quirks): InputB
   const audioInput = Math.min(count(details['audio_tokens']), prompt - cacheRead - cacheWrite);
   const citations = quirks.citationTokens ? count(usage['citation_tokens']) : 0;
   const input = prompt - cacheRead - cacheWrite - audioInput + citations;
-  return { input, cacheRead, cacheWrite, cacheWriteLong: 0, audioInput };
+  return { input, cacheRead, cacheWrite, cacheWriteLong: 0, audioInput, imageInput: 0 };
 }
 
 function outputBuckets(usage: JsonObject, prompt: number, completion: number, quirks: Quirks): OutputBuckets {
