@@ -2,7 +2,7 @@
  * The canonical form of a chat or text-completion call: what dialects decode to and providers translate from.
  * The request keeps OpenAI's field names, because callers and most vendors already agree on them.
  */
-import type { Secret } from './secret.ts';
+import type { CallRequest } from './request.ts';
 import type { TokenUsage } from './usage.ts';
 
 export type JsonObject = Record<string, unknown>;
@@ -17,13 +17,8 @@ export interface RawBody {
   readonly members: ReadonlyMap<string, readonly [number, number]>;
 }
 
-export interface ChatRequest {
+export interface ChatRequest extends CallRequest {
   readonly kind: 'chat' | 'completion';
-  /** As the caller typed it, `provider/model` or bare; null takes the default model. */
-  readonly model: string | null;
-  /** The provider a `model` without slash belongs to. */
-  readonly providerField: string | null;
-  readonly stream: boolean;
   /** `/v1` streams carry a usage chunk only if `stream_options.include_usage` asked for it. */
   readonly includeUsage: boolean;
   /**
@@ -38,13 +33,6 @@ export interface ChatRequest {
   /** The caller's bound on output tokens per choice, from `max_tokens` or `max_completion_tokens`. */
   readonly maxTokens: number | null;
   readonly choices: number;
-  readonly byokKey: Secret | null;
-  readonly sessionId: string | null;
-  /** A name for the stream chosen by the caller, valid inside its account. */
-  readonly streamAlias: string | null;
-  /** The most this call may cost, nano-USD. */
-  readonly maxCostNano: bigint | null;
-  readonly includeRaw: boolean;
 }
 
 export type FinishReason =

@@ -1,12 +1,11 @@
 /**
- * Stage 3, admit: what the call may cost at worst, and one group-committed transaction that takes the rate limits, opens
- * the hold in every budget and claims the Idempotency-Key, all or nothing.
+ * Stage 3, admit: one group-committed transaction that takes the rate limits, opens the hold in every budget and claims
+ * the Idempotency-Key, all or nothing.
  */
-import { hash } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { ChatRequest } from '../contract/chat.ts';
 import { GatewayError } from '../contract/errors.ts';
 import { formatUsd } from '../contract/money.ts';
+import type { CallRequest } from '../contract/request.ts';
 import { noUsage } from '../contract/usage.ts';
 import type {
   AdmitOperation,
@@ -15,18 +14,10 @@ import type {
   LimitTake,
   SettleOperation,
 } from '../storage/storage.ts';
-import type { Admission, IncomingCall } from './call-types.ts';
-import type { InputSize } from './count.ts';
+import type { Incoming } from './call-types.ts';
 import type { Gateway } from './gateway.ts';
 import type { Resolved } from './models.ts';
-import { mostOutput, worstCase, type PriceBook } from './pricing.ts';
 
-/** Output bound of a model whose limit nobody knows. */
-const unknownOutputBound = 16_384;
-/** A stream's first hold covers this much output; it grows as the stream delivers. */
-const firstOutputTokens = 1_024;
-/** An answer of fewer tokens than this is not worth starting. */
-const leastOutputTokens = 16;
 const minuteMs = 60_000;
 
 export interface Bounds {
@@ -37,119 +28,64 @@ export interface Bounds {
   readonly hard: boolean;
   /** The caller set no bound, so the one sent upstream may be lowered. */
   readonly lowerable: boolean;
+  /** The hold may grow while the call runs. */
   readonly extendable: boolean;
   readonly ceilingNano: bigint | null;
 }
 
+/** A call without a cap, or under the caller's own key: nothing is held. */
+export const unbounded: Bounds = {
+  holdNano: 0n,
+  leastNano: 0n,
+  worstNano: null,
+  floorNano: 0n,
+  hard: false,
+  lowerable: false,
+  extendable: false,
+  ceilingNano: null,
+};
+
 export interface AdmitInput {
-  readonly call: IncomingCall;
-  readonly request: ChatRequest;
+  readonly call: Incoming;
+  readonly request: CallRequest;
   readonly resolved: Resolved;
-  readonly input: InputSize;
+  readonly bounds: Bounds;
+  /** Taken from the limit of tokens a minute until the call is settled. */
+  readonly tokens: number;
+  /** What a repeat under the same Idempotency-Key must be equal to. */
+  readonly fingerprint: () => string;
+  /** How many output tokens this money would buy, for the sentence of a refusal; null where that is no measure. */
+  readonly affordable: (nano: bigint) => number | null;
 }
 
-const least = (a: bigint, b: bigint): bigint => (a < b ? a : b);
-
-/** Cost at worst of this many output tokens a choice. */
-function worst(book: PriceBook, input: AdmitInput, outputTokens: number): bigint {
-  const { request } = input;
-  return worstCase(
-    {
-      inputTokens: input.input.bound,
-      outputTokens: outputTokens * request.choices,
-      media: input.input.audio,
-    },
-    book,
-  );
-}
-
-/** The most output tokens a choice that `nano` pays for beside the input, at most `upTo`; null when not even one. */
-function affordable(book: PriceBook, input: AdmitInput, nano: bigint, upTo: number): number | null {
-  const { bound, audio } = input.input;
-  const tokens = Math.floor(
-    mostOutput(nano, { inputTokens: bound, media: audio }, book) / input.request.choices,
-  );
-  return tokens < 1 ? null : Math.min(tokens, upTo);
-}
-
-function outputBound(input: AdmitInput): number {
-  return input.request.maxTokens ?? input.resolved.maxOutputTokens ?? unknownOutputBound;
-}
-
-/** What to hold. Throws `price_unknown` and `max_cost_exceeded`. */
-function boundsOf(input: AdmitInput): Bounds {
-  const { request, resolved, call } = input;
+/** What limits this account's or key's spending; null when nothing does. */
+export function capOf({ call, request }: Pick<AdmitInput, 'call' | 'request'>): {
+  readonly hard: boolean;
+  readonly ceilingNano: bigint | null;
+} | null {
   const { account, key } = call.credential;
-  const free = {
-    holdNano: 0n,
-    leastNano: 0n,
-    worstNano: null,
-    floorNano: 0n,
-    hard: false,
-    lowerable: false,
-    extendable: false,
-    ceilingNano: null,
-  };
-  if (request.byokKey !== null) return free;
   const ceilingNano = request.maxCostNano ?? call.maxCostNano;
-  const hardCap = (account.balance.capped && !account.soft) || key.budget?.capped === true;
-  const capped = hardCap || account.balance.capped || ceilingNano !== null;
-  const book = resolved.prices;
-  if (book === null) {
-    if (capped)
-      throw new GatewayError(
-        'price_unknown',
-        `The price of '${resolved.id}' is unknown, so a capped account cannot use it.`,
-        { param: 'model' },
-      );
-    return free;
-  }
-  const floorNano = worstCase(
-    { inputTokens: input.input.estimate, outputTokens: 0, cacheWrites: false, media: input.input.audio },
-    book,
-  );
-  if (!capped) return { ...free, floorNano };
+  const hard = (account.balance.capped && !account.soft) || key.budget?.capped === true;
+  return hard || account.balance.capped || ceilingNano !== null ? { hard, ceilingNano } : null;
+}
 
-  const bound = outputBound(input);
-  const lowerable = request.maxTokens === null;
-  let worstNano = worst(book, input, bound);
-  // At the edge of a budget the likely input admits: what is charged never exceeds the hold, and the next call finds
-  // nothing left, so the error of one estimate is all that can be lost, and never the account's.
-  const leastOutput = lowerable || request.stream ? Math.min(bound, leastOutputTokens) : bound;
-  const leastNano =
-    floorNano + worst(book, { ...input, input: { bound: 0, estimate: 0, audio: false } }, leastOutput);
-  if (ceilingNano !== null && worstNano > ceilingNano) {
-    if (leastNano > ceilingNano) {
-      throw new GatewayError(
-        'max_cost_exceeded',
-        `This call could cost ${formatUsd(worstNano)} US dollars, more than its max_cost of ${formatUsd(ceilingNano)}.`,
-        {
-          details: {
-            worst_case_usd: formatUsd(worstNano),
-            affordable_max_tokens: affordable(book, input, ceilingNano, bound),
-          },
-        },
-      );
-    }
-    worstNano = ceilingNano;
-  }
-  if (!hardCap && ceilingNano === null) {
-    const likely = worst(book, input, Math.min(bound, 512));
-    return { ...free, holdNano: likely, leastNano: least(likely, floorNano), worstNano, floorNano };
-  }
-  // Hidden reasoning costs money before anything is delivered, so its whole bound is held.
-  const grows = request.stream && resolved.info?.reasoning !== true;
-  const first = grows ? least(worstNano, worst(book, input, Math.min(bound, firstOutputTokens))) : worstNano;
-  return {
-    holdNano: first,
-    leastNano,
-    worstNano,
-    floorNano,
-    hard: true,
-    lowerable,
-    extendable: request.stream,
-    ceilingNano,
-  };
+export const priceUnknown = (resolved: Resolved): GatewayError =>
+  new GatewayError(
+    'price_unknown',
+    `The price of '${resolved.id}' is unknown, so a capped account cannot use it.`,
+    { param: 'model' },
+  );
+
+export function aboveMaxCost(
+  worstNano: bigint,
+  ceilingNano: bigint,
+  affordableTokens: number | null,
+): GatewayError {
+  return new GatewayError(
+    'max_cost_exceeded',
+    `This call could cost ${formatUsd(worstNano)} US dollars, more than its max_cost of ${formatUsd(ceilingNano)}.`,
+    { details: { worst_case_usd: formatUsd(worstNano), affordable_max_tokens: affordableTokens } },
+  );
 }
 
 function limitsOf(input: AdmitInput): LimitTake[] {
@@ -158,8 +94,12 @@ function limitsOf(input: AdmitInput): LimitTake[] {
   const limits: LimitTake[] = [];
   if (key.rpm !== null) limits.push({ id: `key:${key.id}:rpm`, max: key.rpm, windowMs: minuteMs, cost: 1 });
   if (key.tpm !== null) {
-    const cost = Math.max(10, input.input.estimate + (input.request.maxTokens ?? 0));
-    limits.push({ id: `key:${key.id}:tpm`, max: key.tpm, windowMs: minuteMs, cost });
+    limits.push({
+      id: `key:${key.id}:tpm`,
+      max: key.tpm,
+      windowMs: minuteMs,
+      cost: Math.max(10, input.tokens),
+    });
   }
   return limits;
 }
@@ -195,15 +135,10 @@ function limited(result: Extract<AdmitResult, { status: 'limited' }>): GatewayEr
   });
 }
 
-function refused(
-  input: AdmitInput,
-  bounds: Bounds,
-  result: Extract<AdmitResult, { status: 'refused' }>,
-): GatewayError {
+function refused(input: AdmitInput, result: Extract<AdmitResult, { status: 'refused' }>): GatewayError {
   const isAccount = result.budgetId === input.call.credential.account.id;
-  const book = input.resolved.prices;
-  const tokens = book === null ? null : affordable(book, input, result.availableNano, outputBound(input));
-  const needed = formatUsd(bounds.leastNano);
+  const tokens = input.affordable(result.availableNano);
+  const needed = formatUsd(input.bounds.leastNano);
   const available = formatUsd(result.availableNano);
   const hint = tokens === null ? '' : ` With max_tokens ${tokens} it would fit.`;
   return new GatewayError(
@@ -223,7 +158,7 @@ async function askLedger(
   gateway: Gateway,
   operation: AdmitOperation,
   bounds: Bounds,
-  client: IncomingCall['client'],
+  client: Incoming['client'],
 ): Promise<AdmitResult> {
   const deadline = Date.now() + gateway.settings.budgetWaitMs;
   const wholeFirst = !bounds.lowerable && !bounds.extendable;
@@ -243,12 +178,15 @@ async function askLedger(
   }
 }
 
-export type Admitted =
-  | { readonly status: 'admitted'; readonly admission: Admission }
-  | { readonly status: 'replay'; readonly result: Extract<AdmitResult, { status: 'replay' }> };
+export type Granted =
+  | Extract<AdmitResult, { status: 'replay' }>
+  | (Extract<AdmitResult, { status: 'admitted' }> & {
+      /** Of rate limits, and what else the answer says about how it was admitted. */
+      readonly headers: Readonly<Record<string, string>>;
+    });
 
-function operationOf(gateway: Gateway, input: AdmitInput, bounds: Bounds): AdmitOperation {
-  const { call, request, resolved } = input;
+function operationOf(gateway: Gateway, input: AdmitInput): AdmitOperation {
+  const { call, request, resolved, bounds } = input;
   const { account, key } = call.credential;
   return {
     op: 'admit',
@@ -263,12 +201,7 @@ function operationOf(gateway: Gateway, input: AdmitInput, bounds: Bounds): Admit
     floorNano: bounds.floorNano,
     limits: limitsOf(input),
     idempotency:
-      call.idempotencyKey === null
-        ? null
-        : {
-            key: call.idempotencyKey,
-            fingerprint: hash('sha256', Buffer.concat([Buffer.from(`${call.route}\n`), call.body])),
-          },
+      call.idempotencyKey === null ? null : { key: call.idempotencyKey, fingerprint: input.fingerprint() },
     alias: request.stream ? request.streamAlias : null,
     facts: {
       endpoint: call.kind,
@@ -313,10 +246,9 @@ function undoOf(operation: AdmitOperation, startedAtMs: number): SettleOperation
 }
 
 /** Throws 402, 409, 429 and 503. */
-export async function admit(gateway: Gateway, input: AdmitInput): Promise<Admitted> {
-  const { call, request, resolved } = input;
-  const bounds = boundsOf(input);
-  const operation = operationOf(gateway, input, bounds);
+export async function admit(gateway: Gateway, input: AdmitInput): Promise<Granted> {
+  const { call, request, bounds } = input;
+  const operation = operationOf(gateway, input);
   const result = await askLedger(gateway, operation, bounds, call.client).catch((error: unknown) => {
     // The store may have done it and only its answer was lost.
     if (error instanceof GatewayError && error.code === 'ledger_unavailable')
@@ -325,11 +257,11 @@ export async function admit(gateway: Gateway, input: AdmitInput): Promise<Admitt
   });
   switch (result.status) {
     case 'replay':
-      return { status: 'replay', result };
+      return result;
     case 'limited':
       throw limited(result);
     case 'refused':
-      throw refused(input, bounds, result);
+      throw refused(input, result);
     case 'in_progress':
       throw new GatewayError('idempotency_in_progress', undefined, { retryAfterMs: 1000 });
     case 'mismatch':
@@ -339,31 +271,7 @@ export async function admit(gateway: Gateway, input: AdmitInput): Promise<Admitt
     case 'admitted':
       break;
   }
-  const short = bounds.worstNano !== null && bounds.hard && result.heldNano < bounds.worstNano;
-  let maxTokens = request.maxTokens;
-  let lowered = false;
-  if (bounds.lowerable) {
-    // What is sent upstream is what the hold was made for, so the vendor itself keeps the call inside it.
-    const limit = short && !bounds.extendable ? result.heldNano : bounds.worstNano;
-    const bound = outputBound(input);
-    if (limit !== null && resolved.prices !== null && bounds.hard) {
-      maxTokens = affordable(resolved.prices, input, limit, bound) ?? 1;
-      lowered = maxTokens < bound;
-    }
-  }
   const headers = limitHeaders(result.limits);
   if (request.byokKey !== null) headers['x-ratelimit-bypass'] = 'BYOK API key used';
-  if (lowered) headers['x-indoxhub-max-tokens'] = String(maxTokens);
-  return {
-    status: 'admitted',
-    admission: {
-      heldNano: result.heldNano,
-      worstNano: bounds.worstNano,
-      maxTokens,
-      lowered,
-      extendable: short && bounds.extendable,
-      ceilingNano: bounds.ceilingNano,
-      headers,
-    },
-  };
+  return { ...result, headers };
 }

@@ -1,6 +1,7 @@
 /** What the stages of a call hand to one another. */
 import type { CallIdentity } from '../contract/answer.ts';
 import type { ChatRequest } from '../contract/chat.ts';
+import type { CallKind, CallRequest } from '../contract/request.ts';
 import type { ChatDialect } from '../dialects/dialect.ts';
 import type { Credential } from '../storage/storage.ts';
 import type { InputSize } from './count.ts';
@@ -21,19 +22,24 @@ export interface Client {
 }
 
 /** A call as it came in, authorised. */
-export interface IncomingCall {
+export interface Incoming {
   readonly requestId: string;
-  readonly kind: 'chat' | 'completion';
+  readonly kind: CallKind;
   /** The path, as metrics and idempotency know it. */
   readonly route: string;
-  readonly dialect: ChatDialect;
-  readonly body: Buffer;
   readonly credential: Credential;
   readonly idempotencyKey: string | null;
   /** From the header; the body's own wins. */
   readonly maxCostNano: bigint | null;
   readonly client: Client;
   readonly startedAtMs: number;
+}
+
+/** A chat or text completion as it came in. */
+export interface IncomingCall extends Incoming {
+  readonly kind: 'chat' | 'completion';
+  readonly dialect: ChatDialect;
+  readonly body: Buffer;
 }
 
 /** A whole answer, ready to be sent. */
@@ -60,12 +66,18 @@ export interface Admission {
   readonly headers: Readonly<Record<string, string>>;
 }
 
-/** Everything decided about a call before the first attempt. */
-export interface Plan {
-  readonly call: IncomingCall;
-  readonly request: ChatRequest;
+/** What is decided about any call before its first attempt. */
+export interface BasePlan {
+  readonly call: Incoming;
+  readonly request: CallRequest;
   readonly resolved: Resolved;
   readonly identity: CallIdentity;
-  readonly input: InputSize;
   readonly admission: Admission;
+}
+
+/** The same of a chat or text completion. */
+export interface Plan extends BasePlan {
+  readonly call: IncomingCall;
+  readonly request: ChatRequest;
+  readonly input: InputSize;
 }

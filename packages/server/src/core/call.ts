@@ -3,8 +3,8 @@
  *
  * 1. authorise  the key → account and limits                        (keys.ts, before the body is read)
  * 2. resolve    the model → targets in order                        (models.ts)
- * 3. admit      idempotency, rate limits and holds, one transaction (admission.ts)
- * 4. attempt    retry and failover, before the first byte only      (attempt.ts)
+ * 3. admit      idempotency, rate limits and holds, one transaction (admission.ts, chat-admission.ts)
+ * 4. attempt    retry and failover, before the first byte only      (retry.ts, attempt.ts)
  * 5. relay      a stream, counted as it is delivered                (stream-call.ts; whole-call.ts)
  * 6. settle     exactly once, however the call ended                (settlement.ts)
  * 7. report     metrics and one log line                            (settlement.ts)
@@ -15,7 +15,7 @@ import type { CallIdentity } from '../contract/answer.ts';
 import type { ChatRequest } from '../contract/chat.ts';
 import { GatewayError } from '../contract/errors.ts';
 import type { StoredResponse } from '../storage/storage.ts';
-import { admit } from './admission.ts';
+import { admitChat } from './chat-admission.ts';
 import type { IncomingCall, Plan, Reply } from './call-types.ts';
 import { inputSize } from './count.ts';
 import type { Gateway } from './gateway.ts';
@@ -40,7 +40,7 @@ async function serve(gateway: Gateway, call: IncomingCall): Promise<Reply | null
   const resolved = resolve(gateway, call, decoded);
   const request = hasLinks(decoded, resolved) ? await inlineMedia(gateway, decoded) : decoded;
   const input = inputSize(request);
-  const admitted = await admit(gateway, { call, request, resolved, input });
+  const admitted = await admitChat(gateway, { call, request, resolved, input });
   if (admitted.status === 'replay') return replayed(admitted.result.id, admitted.result.response);
 
   const { model, provider, id } = resolved;

@@ -3,7 +3,7 @@ import type { SettledFacts } from '../contract/answer.ts';
 import { GatewayError, type ErrorCode } from '../contract/errors.ts';
 import { noUsage, type TokenUsage, type UnitCount, type UsageSource } from '../contract/usage.ts';
 import type { Ending, StoredResponse, UsageRecord } from '../storage/storage.ts';
-import type { Plan } from './call-types.ts';
+import type { BasePlan } from './call-types.ts';
 import type { Gateway } from './gateway.ts';
 import { breakdown, costOfUnits } from './pricing.ts';
 import type { Traits } from './unit-prices.ts';
@@ -52,7 +52,7 @@ export function endingOf(error: GatewayError): Ending {
   return error.code.startsWith('upstream_') && error.status >= 402 ? 'upstream_error' : 'rejected';
 }
 
-export function priceCall(plan: Plan, end: CallEnd, raw: unknown): Priced {
+export function priceCall(plan: BasePlan, end: CallEnd, raw: unknown): Priced {
   const { identity, resolved, request, call } = plan;
   const book = resolved.prices;
   const byok = request.byokKey !== null;
@@ -113,7 +113,7 @@ const retryMs = 500;
  */
 export async function settle(
   gateway: Gateway,
-  plan: Plan,
+  plan: BasePlan,
   priced: Priced,
   response: StoredResponse | null,
   patience: Patience,
@@ -140,7 +140,7 @@ export async function settle(
   }
 }
 
-export function report(gateway: Gateway, plan: Plan, end: CallEnd, priced: Priced): void {
+export function report(gateway: Gateway, plan: BasePlan, end: CallEnd, priced: Priced): void {
   const { record } = priced;
   gateway.metrics.call({
     route: plan.call.route,

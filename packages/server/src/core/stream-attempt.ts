@@ -4,7 +4,8 @@
  */
 import { GatewayError } from '../contract/errors.ts';
 import type { UpstreamCall, UpstreamHandler } from '../providers/provider.ts';
-import { failureOf, maxErrorBytes, type Outcome, type Prepared } from './attempt.ts';
+import { failureOf, maxErrorBytes, type Prepared } from './attempt.ts';
+import type { Outcome } from './retry.ts';
 import type { Plan } from './call-types.ts';
 import { classify, classifyError, type Classified } from './failures.ts';
 import type { Translation } from './translation.ts';

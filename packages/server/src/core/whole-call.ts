@@ -2,7 +2,8 @@
 import { GatewayError } from '../contract/errors.ts';
 import type { SettledFacts } from '../contract/answer.ts';
 import type { TokenUsage } from '../contract/usage.ts';
-import { attempt, exchange, type Tried } from './attempt.ts';
+import { attempt, exchange, type Prepared } from './attempt.ts';
+import type { Tried } from './retry.ts';
 import type { Plan, Reply } from './call-types.ts';
 import { countedUsage } from './count.ts';
 import { withoutKey } from './failures.ts';
@@ -21,7 +22,7 @@ interface Answered {
   readonly encode: (facts: SettledFacts) => string | Buffer;
 }
 
-function read(plan: Plan, { value, prepared }: Tried<UpstreamAnswer>): Answered {
+function read(plan: Plan, { value, prepared }: Tried<UpstreamAnswer, Prepared>): Answered {
   const { dialect } = plan.call;
   const { codec, callTarget } = prepared;
   if (codec.wire === dialect.wire && codec.relay !== undefined) {
@@ -44,7 +45,7 @@ function read(plan: Plan, { value, prepared }: Tried<UpstreamAnswer>): Answered 
 }
 
 /** `read`, whose errors may quote what the vendor said. */
-function readSafely(plan: Plan, tried: Tried<UpstreamAnswer>): Answered {
+function readSafely(plan: Plan, tried: Tried<UpstreamAnswer, Prepared>): Answered {
   try {
     return read(plan, tried);
   } catch (error) {
@@ -102,7 +103,7 @@ export class WholeCall implements StoppableStream {
 
   private async answer(): Promise<Reply> {
     const { gateway, plan } = this;
-    let tried: Tried<UpstreamAnswer>;
+    let tried: Tried<UpstreamAnswer, Prepared>;
     let answered: Answered;
     let raw: unknown = null;
     try {

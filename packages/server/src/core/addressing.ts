@@ -1,0 +1,76 @@
+/** Where an encoded request goes, and with which key. */
+import { GatewayError } from '../contract/errors.ts';
+import type { CallRequest } from '../contract/request.ts';
+import type { Secret } from '../contract/secret.ts';
+import type { Timeouts } from '../contract/settings.ts';
+import type { AuthScheme, EncodedRequest } from '../providers/provider.ts';
+import type { Target } from './models.ts';
+import type { UpstreamRequest } from './transport.ts';
+
+function authHeaders(auth: AuthScheme, key: string | null): Record<string, string> {
+  if (key === null) return {};
+  return { [auth.header]: 'prefix' in auth ? `${auth.prefix}${key}` : key };
+}
+
+const origins = new Map<string, { origin: string; prefix: string }>();
+
+function placeOf(baseUrl: string): { origin: string; prefix: string } {
+  let place = origins.get(baseUrl);
+  if (place === undefined) {
+    const url = new URL(baseUrl);
+    place = { origin: url.origin, prefix: url.pathname.replace(/\/$/, '') };
+    origins.set(baseUrl, place);
+  }
+  return place;
+}
+
+/** A base URL may end in the version that the vendor's paths begin with: it is not said twice. */
+function joinPath(prefix: string, path: string): string {
+  const version = /^\/v\d[^/]*/.exec(path)?.[0];
+  return version !== undefined && prefix.endsWith(version)
+    ? prefix + path.slice(version.length)
+    : prefix + path;
+}
+
+/** The caller's own key, else the provider's. Throws `provider_not_configured` where the vendor needs one. */
+export function keyOf({ vendor, provider }: Target, request: CallRequest): Secret | null {
+  const key = request.byokKey ?? provider.apiKey;
+  if (key === null && vendor.keyless !== true) {
+    const names = vendor.keyNames.join(' or ');
+    throw new GatewayError(
+      'provider_not_configured',
+      `API key not configured for provider '${provider.id}'. Set ${names}.`,
+      { param: 'model' },
+    );
+  }
+  return key;
+}
+
+/** The request as it goes out. A key goes to the vendor's own place or where the operator put this provider, never elsewhere. */
+export function addressed(
+  { vendor, provider }: Target,
+  encoded: EncodedRequest,
+  how: { readonly key: Secret | null; readonly accept: string; readonly timeouts: Timeouts },
+): UpstreamRequest {
+  const baseUrl = provider.baseUrl ?? vendor.baseUrl;
+  if (baseUrl === null)
+    throw new GatewayError('provider_not_configured', `Provider '${provider.id}' has no base URL.`);
+  const { origin, prefix } = placeOf(baseUrl);
+  return {
+    method: 'POST',
+    origin,
+    path: joinPath(prefix, encoded.path),
+    headers: {
+      'content-type': 'application/json',
+      accept: how.accept,
+      'accept-encoding': 'identity',
+      'user-agent': 'indoxhub',
+      ...vendor.headers,
+      ...provider.headers,
+      ...encoded.headers,
+      ...authHeaders(vendor.auth, how.key?.reveal() ?? null),
+    },
+    body: encoded.body,
+    timeouts: how.timeouts,
+  };
+}
