@@ -12,7 +12,7 @@ import type { FoundModels } from './core/found.ts';
 import type { Gateway } from './core/gateway.ts';
 import { startHousekeeping } from './core/housekeeping.ts';
 import { createApp } from './http/app.ts';
-import { rawChatRoutes } from './http/routes/chat.ts';
+import { dataRoutes } from './http/data-plane.ts';
 import { createHttpServer } from './http/server.ts';
 import { vendors } from './providers/registry.ts';
 import { openStorage } from './storage/open.ts';
@@ -83,7 +83,7 @@ async function openServers(gateway: Gateway): Promise<{ servers: Server[]; url: 
   try {
     const data = createHttpServer(
       createApp(gateway, adminPort === null ? 'all' : 'data'),
-      rawChatRoutes(gateway),
+      dataRoutes(gateway),
     );
     const address = await listen(data, host, port);
     servers.push(data);

@@ -23,6 +23,7 @@ const pages = [
 const apiPages = [
   'chat',
   'completions',
+  'embeddings',
   'stop-stream',
   'models',
   'trending',

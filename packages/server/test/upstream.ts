@@ -11,6 +11,7 @@ export interface SeenCall {
   readonly path: string;
   readonly headers: IncomingHttpHeaders;
   readonly text: string;
+  readonly bytes: Buffer;
   /** The JSON body, or {} when there is none. */
   readonly body: Record<string, unknown>;
   /** Resolves when the socket closed before the answer was complete; Unix milliseconds. */
@@ -37,14 +38,17 @@ export async function startUpstream(script: Script): Promise<Upstream> {
     const chunks: Buffer[] = [];
     request.on('data', (chunk: Buffer) => chunks.push(chunk));
     request.on('end', () => {
-      const text = Buffer.concat(chunks).toString('utf8');
+      const bytes = Buffer.concat(chunks);
+      const text = bytes.toString('utf8');
+      const isJson = text !== '' && /json/.test(request.headers['content-type'] ?? 'json');
       const gone = Promise.withResolvers<number>();
       const call: SeenCall = {
         method: request.method ?? '',
         path: request.url ?? '',
         headers: request.headers,
         text,
-        body: text === '' ? {} : JSON.parse(text),
+        bytes,
+        body: isJson ? JSON.parse(text) : {},
         closed: gone.promise,
         closedAt: null,
       };

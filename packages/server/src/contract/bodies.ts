@@ -80,6 +80,31 @@ export const completionBody = z.looseObject({ ...sampling, ...ours, prompt: z.st
 export const openaiChatBody = z.looseObject({ ...sampling, ...ours, ...chatMembers });
 export const openaiCompletionBody = z.looseObject({ ...sampling, ...ours, ...promptMember });
 
+const texts = z.union([z.string().min(1), list(z.string().min(1)).min(1)]);
+const tokenIds = list(z.int().min(0)).min(1);
+
+const embedding = {
+  model: sampling.model,
+  dimensions: z
+    .int()
+    .min(1)
+    .max(65_536)
+    .nullish()
+    .describe('Length of the vectors, where the model lets you choose'),
+  user: z.string().nullish(),
+  ...ours,
+};
+
+export const embeddingBody = z.looseObject({
+  text: texts.describe('One text, or a list of them'),
+  ...embedding,
+});
+export const openaiEmbeddingBody = z.looseObject({
+  input: z.union([texts, tokenIds, list(tokenIds).min(1)]),
+  encoding_format: z.enum(['float', 'base64']).nullish(),
+  ...embedding,
+});
+
 const whole = (fallback: number, min: number, max: number) =>
   z.coerce.number().int().min(min).max(max).default(fallback);
 

@@ -89,6 +89,21 @@ export const endpoints = {
     },
   ),
 
+  embeddings: row('POST', '/api/v1/embeddings', 'key', 'embeddings', 'Embeddings', {
+    input: bodies.embeddingBody,
+  }),
+  openaiEmbeddings: row('POST', '/v1/embeddings', 'key', 'openai', 'Embeddings, OpenAI shape', {
+    input: bodies.openaiEmbeddingBody,
+  }),
+  rootEmbeddings: row(
+    'POST',
+    '/embeddings',
+    'key',
+    'openai',
+    'Embeddings, OpenAI shape, without a path prefix',
+    { input: bodies.openaiEmbeddingBody },
+  ),
+
   models: row('GET', '/api/v1/models', 'public', 'models', 'Providers and their models'),
   trending: row('GET', '/api/v1/models/trending', 'key', 'models', 'Most used models of this gateway', {
     input: bodies.trendingQuery,

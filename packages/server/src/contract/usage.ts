@@ -47,6 +47,23 @@ export interface UnitCount {
   readonly quantity: number;
 }
 
+/** Both together, bucket by bucket. */
+export function addUsage(a: TokenUsage, b: TokenUsage): TokenUsage {
+  return {
+    input: a.input + b.input,
+    cacheRead: a.cacheRead + b.cacheRead,
+    cacheWrite: a.cacheWrite + b.cacheWrite,
+    cacheWriteLong: a.cacheWriteLong + b.cacheWriteLong,
+    audioInput: a.audioInput + b.audioInput,
+    imageInput: a.imageInput + b.imageInput,
+    output: a.output + b.output,
+    reasoning: a.reasoning + b.reasoning,
+    audioOutput: a.audioOutput + b.audioOutput,
+    imageOutput: a.imageOutput + b.imageOutput,
+    webSearches: a.webSearches + b.webSearches,
+  };
+}
+
 /** All input tokens, cached or not. */
 export function inputTokens(usage: TokenUsage): number {
   return (

@@ -10,11 +10,27 @@ export function fieldName(path: readonly PropertyKey[]): string {
   return name;
 }
 
+type Issue = ZodError['issues'][number];
+
+/** Of a choice that fits nowhere, the complaint of the branch that got furthest; it names the member at fault. */
+function deepest(issue: Issue): { issue: Issue; path: readonly PropertyKey[] } {
+  if (issue.code !== 'invalid_union') return { issue, path: issue.path };
+  let best: { issue: Issue; path: readonly PropertyKey[] } = { issue, path: issue.path };
+  for (const [first] of issue.errors) {
+    if (first === undefined) continue;
+    const branch = deepest(first);
+    if (branch.path.length > best.path.length - issue.path.length)
+      best = { issue: branch.issue, path: [...issue.path, ...branch.path] };
+  }
+  return best;
+}
+
 /** The first thing the schema found wrong, as the error the caller gets. */
 export function firstIssue(error: ZodError): GatewayError {
-  const issue = error.issues[0];
-  if (issue === undefined) return badField('body', 'The request is not valid.');
-  let path = issue.path;
+  const found = error.issues[0];
+  if (found === undefined) return badField('body', 'The request is not valid.');
+  const { issue, path: at } = deepest(found);
+  let path = at;
   let sentence = issue.message;
   if (issue.code === 'unrecognized_keys') {
     path = [...path, issue.keys[0] ?? ''];

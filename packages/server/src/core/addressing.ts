@@ -3,7 +3,7 @@ import { GatewayError } from '../contract/errors.ts';
 import type { CallRequest } from '../contract/request.ts';
 import type { Secret } from '../contract/secret.ts';
 import type { Timeouts } from '../contract/settings.ts';
-import type { AuthScheme, EncodedRequest } from '../providers/provider.ts';
+import type { AuthScheme, EncodedRequest, Provider } from '../providers/provider.ts';
 import type { Target } from './models.ts';
 import type { UpstreamRequest } from './transport.ts';
 
@@ -32,6 +32,23 @@ function joinPath(prefix: string, path: string): string {
     : prefix + path;
 }
 
+/** A whole URL that a vendor gave for the next step. Throws where the key would leave the vendor's own hosts. */
+function elsewhere(
+  url: string,
+  baseUrl: string,
+  vendor: Provider,
+): { readonly origin: string; readonly path: string } {
+  const parsed = URL.canParse(url) ? new URL(url) : null;
+  const isOwn =
+    parsed !== null &&
+    (parsed.origin === placeOf(baseUrl).origin ||
+      (parsed.protocol === 'https:' &&
+        (vendor.hosts ?? []).some((host) => parsed.host === host || parsed.host.endsWith(`.${host}`))));
+  if (!isOwn)
+    throw new GatewayError('upstream_malformed', 'The provider named an address that is not its own.');
+  return { origin: parsed.origin, path: `${parsed.pathname}${parsed.search}` };
+}
+
 /** The caller's own key, else the provider's. Throws `provider_not_configured` where the vendor needs one. */
 export function keyOf({ vendor, provider }: Target, request: CallRequest): Secret | null {
   const key = request.byokKey ?? provider.apiKey;
@@ -55,11 +72,11 @@ export function addressed(
   const baseUrl = provider.baseUrl ?? vendor.baseUrl;
   if (baseUrl === null)
     throw new GatewayError('provider_not_configured', `Provider '${provider.id}' has no base URL.`);
-  const { origin, prefix } = placeOf(baseUrl);
+  const place = encoded.path.startsWith('http') ? elsewhere(encoded.path, baseUrl, vendor) : placeOf(baseUrl);
   return {
     method: 'POST',
-    origin,
-    path: joinPath(prefix, encoded.path),
+    origin: place.origin,
+    path: 'path' in place ? place.path : joinPath(place.prefix, encoded.path),
     headers: {
       'content-type': 'application/json',
       accept: how.accept,

@@ -2,7 +2,7 @@
  * The story of a call:
  *
  * 1. authorise  the key → account and limits                        (keys.ts, before the body is read)
- * 2. resolve    the model → targets in order                        (models.ts)
+ * 2. resolve    the model → targets in order                        (resolve.ts, models.ts)
  * 3. admit      idempotency, rate limits and holds, one transaction (admission.ts, chat-admission.ts)
  * 4. attempt    retry and failover, before the first byte only      (retry.ts, attempt.ts)
  * 5. relay      a stream, counted as it is delivered                (stream-call.ts; whole-call.ts)
@@ -12,15 +12,14 @@
  * The last byte of an answer is the acknowledgement: the settlement is durable before it is sent.
  */
 import type { CallIdentity } from '../contract/answer.ts';
-import type { ChatRequest } from '../contract/chat.ts';
 import { GatewayError } from '../contract/errors.ts';
-import type { StoredResponse } from '../storage/storage.ts';
 import { admitChat } from './chat-admission.ts';
 import type { IncomingCall, Plan, Reply } from './call-types.ts';
 import { inputSize } from './count.ts';
 import type { Gateway } from './gateway.ts';
+import { replayed } from './kept-answer.ts';
 import { hasLinks, inlineMedia } from './inline-media.ts';
-import type { Resolved } from './models.ts';
+import { resolve } from './resolve.ts';
 import { StreamCall } from './stream-call.ts';
 import { WholeCall } from './whole-call.ts';
 
@@ -37,7 +36,8 @@ export async function serveCall(gateway: Gateway, call: IncomingCall): Promise<R
 
 async function serve(gateway: Gateway, call: IncomingCall): Promise<Reply | null> {
   const decoded = call.dialect.decode(call.body);
-  const resolved = resolve(gateway, call, decoded);
+  const capability = decoded.kind === 'chat' ? 'chat' : 'completion';
+  const resolved = resolve(gateway, call, decoded, capability);
   const request = hasLinks(decoded, resolved) ? await inlineMedia(gateway, decoded) : decoded;
   const input = inputSize(request);
   const admitted = await admitChat(gateway, { call, request, resolved, input });
@@ -63,33 +63,4 @@ async function serve(gateway: Gateway, call: IncomingCall): Promise<Reply | null
   } finally {
     gateway.metrics.ended();
   }
-}
-
-function resolve(gateway: Gateway, call: IncomingCall, request: ChatRequest): Resolved {
-  const capability = request.kind === 'chat' ? 'chat' : 'completion';
-  const resolved = gateway.models.resolve(request.model, request.providerField, capability, {
-    byok: request.byokKey !== null,
-  });
-  const { allowedModels } = call.credential.key;
-  const isAllowed =
-    allowedModels === null ||
-    allowedModels.some(
-      (each) =>
-        each === '*' ||
-        each === resolved.id ||
-        (each.endsWith('/*') && resolved.id.startsWith(each.slice(0, -1))),
-    );
-  if (!isAllowed)
-    throw new GatewayError('model_not_allowed', `This API key may not use '${resolved.id}'.`, {
-      param: 'model',
-    });
-  return resolved;
-}
-
-function replayed(id: string, response: StoredResponse): Reply {
-  return {
-    status: response.status,
-    headers: { 'content-type': response.contentType, 'x-request-id': id, 'idempotent-replayed': 'true' },
-    body: response.body,
-  };
 }

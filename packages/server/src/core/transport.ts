@@ -2,6 +2,7 @@
  * The only caller of upstream HTTP: undici's dispatch on one pool per origin, a named timeout per phase, caps, no
  * redirects. Errors are made here from fixed sentences, so no header and no key can reach one.
  */
+import type { Readable } from 'node:stream';
 import { Pool, type Dispatcher } from 'undici';
 import { GatewayError } from '../contract/errors.ts';
 import type { Timeouts } from '../contract/settings.ts';
@@ -10,12 +11,12 @@ import { fetchUrl } from './fetch-url.ts';
 import { publicConnector } from './ssrf.ts';
 
 export interface UpstreamRequest {
-  readonly method: 'GET' | 'POST';
+  readonly method: 'GET' | 'POST' | 'DELETE';
   /** Scheme, host and port. */
   readonly origin: string;
   readonly path: string;
   readonly headers: Readonly<Record<string, string>>;
-  readonly body: Buffer | string | null;
+  readonly body: Buffer | string | Readable | null;
   readonly timeouts: Timeouts;
 }
 

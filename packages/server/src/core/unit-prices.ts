@@ -57,11 +57,11 @@ export function unitPico(book: UnitBook, traits: Traits): bigint | null {
   return book.rows.find(({ when }) => fits(when, traits))?.pico ?? book.pico;
 }
 
-/** The dearest a unit can be whose traits are not known yet; null when any price is unknown. */
-export function dearestPico(book: UnitBook): bigint | null {
-  let most = book.pico;
-  for (const { pico } of book.rows) if (most === null || pico > most) most = pico;
-  return most;
+/** The traits of the dearest unit, for a call whose traits the vendor chooses; null when no price is known at all. */
+export function dearest(book: UnitBook): Traits | null {
+  let most: Row | null = book.pico === null ? null : { when: {}, pico: book.pico };
+  for (const row of book.rows) if (most === null || row.pico > most.pico) most = row;
+  return most?.when ?? null;
 }
 
 /** What is billed of `count`, in its own unit. */

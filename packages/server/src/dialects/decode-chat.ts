@@ -1,123 +1,34 @@
 /**
- * A chat or text-completion body → the canonical request, for both dialects: additional_params of any nesting merged,
- * nulls dropped, the gateway's own fields taken out, everything else left as the caller wrote it.
+ * A chat or text-completion body → the canonical request, for both dialects: everything that is not the gateway's own is
+ * left as the caller wrote it.
  */
 import type { ZodType } from 'zod';
-import type { ChatRequest, JsonObject } from '../contract/chat.ts';
-import { badField } from '../contract/errors.ts';
-import { parseUsd } from '../contract/money.ts';
-import { Secret } from '../contract/secret.ts';
+import type { ChatRequest } from '../contract/chat.ts';
 import { firstIssue } from '../contract/validate.ts';
 import { parseJsonObject } from './json-scan.ts';
-
-/** Fields of the gateway itself: never sent to a provider. */
-const own = new Set([
-  'model',
-  'stream',
-  'stream_options',
-  'provider',
-  'additional_params',
-  'byok_api_key',
-  'session_id',
-  'stream_id',
-  'max_cost',
-  'include_raw',
-  'return_generator',
-  // No caller chooses where a provider's key goes.
-  'api_base',
-  'base_url',
-  'api_key',
-  'azure_endpoint',
-]);
-
-const isObject = (value: unknown): value is JsonObject =>
-  typeof value === 'object' && value !== null && !Array.isArray(value);
-
-/** Clients wrap additional_params once more when handed one: the innermost names win over nothing, the outer over them. */
-function flatten(value: unknown, into: JsonObject, depth: number): void {
-  if (!isObject(value) || depth > 8) return;
-  flatten(value['additional_params'], into, depth + 1);
-  for (const [name, member] of Object.entries(value)) {
-    if (name !== 'additional_params' && name !== '__proto__' && member !== null) into[name] = member;
-  }
-}
-
-function text(merged: JsonObject, name: string, max: number): string | null {
-  const value = merged[name];
-  if (value === undefined || value === null) return null;
-  if (typeof value !== 'string' || value === '' || value.length > max) {
-    throw badField(name, `Invalid value for '${name}': must be a string of 1 to ${max} characters`);
-  }
-  return value;
-}
-
-/** US dollars as a number or decimal string → nano-USD. */
-export function decodeMaxCost(value: unknown, param: string): bigint | null {
-  if (value === undefined || value === null) return null;
-  const plain = typeof value === 'number' && value >= 0 && value <= 1e9 ? value.toFixed(9) : value;
-  const nano = typeof plain === 'string' && /^\d{1,9}(\.\d{1,9})?$/.test(plain) ? parseUsd(plain) : null;
-  if (nano === null) throw badField(param, `Invalid value for '${param}': must be US dollars, such as 0.05`);
-  return nano;
-}
-
-function byokKey(merged: JsonObject): Secret | null {
-  const value = merged['byok_api_key'];
-  if (value === undefined || value === null) return null;
-  if (typeof value !== 'string' || !/^[\x21-\x7e]{1,1024}$/.test(value)) {
-    throw badField(
-      'byok_api_key',
-      "Invalid value for 'byok_api_key': must be 1 to 1024 visible ASCII characters",
-    );
-  }
-  return new Secret(value);
-}
+import { extraParams, isObject, mergeParams, ownFields, vendorParams } from './own-fields.ts';
 
 /** Throws a 400 that names the field. */
 export function decodeChat(kind: 'chat' | 'completion', bytes: Buffer, schema: ZodType): ChatRequest {
   const { value, members } = parseJsonObject(bytes);
-  const extra: JsonObject = {};
-  const additional = value['additional_params'];
-  if (additional !== undefined && additional !== null) {
-    if (!isObject(additional))
-      throw badField('additional_params', "Invalid value for 'additional_params': must be an object");
-    flatten(additional, extra, 0);
-  }
-  const content = kind === 'chat' ? 'messages' : 'prompt';
-  const merged: JsonObject = { ...extra };
-  for (const name in value) {
-    const member = value[name];
-    if (member === null || name === 'additional_params' || name === '__proto__') continue;
-    // The Python client always sends a temperature: one given among the extras is the one that was meant.
-    if (name === 'temperature' && 'temperature' in extra) continue;
-    merged[name] = member;
-  }
+  const extra = extraParams(value);
+  const merged = mergeParams(value, extra);
+  // The Python client always sends a temperature: one given among the extras is the one that was meant.
+  if ('temperature' in extra) merged['temperature'] = extra['temperature'];
   const valid = schema.safeParse(merged);
   if (!valid.success) throw firstIssue(valid.error);
 
-  const params: JsonObject = {};
-  for (const name in merged) if (!own.has(name)) params[name] = merged[name];
-  const model = text(merged, 'model', 256);
-  if (model !== null && /\p{Cc}/u.test(model)) {
-    throw badField('model', "Invalid value for 'model': control characters are not allowed");
-  }
-  const provider = text(merged, 'provider', 64);
+  const content = kind === 'chat' ? 'messages' : 'prompt';
   const bound = merged['max_completion_tokens'] ?? merged['max_tokens'];
   const options = merged['stream_options'];
   return {
     kind,
-    model,
-    providerField: provider,
-    stream: merged['stream'] === true,
+    ...ownFields(merged),
     includeUsage: isObject(options) && options['include_usage'] === true,
-    params,
+    params: vendorParams(merged),
     raw: members.has(content) && value[content] !== null ? { bytes, members } : null,
     bodyBytes: bytes.length,
     maxTokens: typeof bound === 'number' ? bound : null,
     choices: typeof merged['n'] === 'number' ? merged['n'] : 1,
-    byokKey: byokKey(merged),
-    sessionId: text(merged, 'session_id', 256),
-    streamAlias: text(merged, 'stream_id', 256),
-    maxCostNano: decodeMaxCost(merged['max_cost'], 'max_cost'),
-    includeRaw: merged['include_raw'] === true,
   };
 }

@@ -2,6 +2,7 @@
 import type { CallIdentity, SettledFacts, StreamFailure } from '../contract/answer.ts';
 import type { ChatAnswer, ChatEvent, ChatRequest, FinishReason, Wire } from '../contract/chat.ts';
 import type { GatewayError } from '../contract/errors.ts';
+import type { EmbeddingAnswer, EmbeddingRequest } from '../contract/media.ts';
 
 /** Canonical events → the caller's frames. One per stream. */
 export interface StreamEncoder {
@@ -30,4 +31,10 @@ export interface ChatDialect {
   amendAnswer(body: Buffer, facts: SettledFacts): Buffer;
   createEncoder(identity: CallIdentity, request: ChatRequest): StreamEncoder;
   encodeError(error: GatewayError, requestId: string): string;
+}
+
+export interface EmbeddingDialect {
+  /** Throws a 400 that names the field. */
+  decode(body: Buffer): EmbeddingRequest;
+  encode(answer: EmbeddingAnswer, request: EmbeddingRequest, facts: SettledFacts): string;
 }

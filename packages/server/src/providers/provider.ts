@@ -5,6 +5,16 @@
 import type { ChatAnswer, ChatEvent, ChatRequest, FinishReason, Wire } from '../contract/chat.ts';
 import type { CatalogueModel } from '../contract/catalogue.ts';
 import type { GatewayError } from '../contract/errors.ts';
+import type {
+  EmbeddingAnswer,
+  EmbeddingRequest,
+  ImageAnswer,
+  ImageRequest,
+  SpeechAnswer,
+  SpeechRequest,
+  TranscriptionAnswer,
+  TranscriptionRequest,
+} from '../contract/media.ts';
 import type { TokenUsage } from '../contract/usage.ts';
 
 /** Where one attempt goes. The key is added by the transport, so a codec cannot leak it. */
@@ -28,6 +38,59 @@ export interface EncodedRequest {
   readonly headers: Readonly<Record<string, string>>;
   readonly body: Buffer | string;
 }
+
+/** A body that is read as it is sent, as often as it must be sent. */
+export interface StreamedBody {
+  readonly bytes: number;
+  chunks(): AsyncIterable<Buffer>;
+}
+
+/** One step of a call that may take several. The content type is JSON unless `headers` say otherwise. */
+export interface MediaStep {
+  readonly method?: 'GET' | 'POST' | 'DELETE';
+  /** Appended to the provider's base URL; or a whole URL at one of the vendor's own hosts (`Provider.hosts`). */
+  readonly path: string;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly body?: Buffer | string | StreamedBody;
+}
+
+export interface UpstreamResponse {
+  readonly headers: Readonly<Record<string, string | string[] | undefined>>;
+  readonly body: Buffer;
+}
+
+export interface StreamedResponse {
+  readonly headers: UpstreamResponse['headers'];
+  /** Ends with a GatewayError when the vendor breaks off. */
+  readonly body: AsyncIterable<Buffer>;
+}
+
+/**
+ * How a media codec speaks with its vendor. Every method throws when the vendor refuses or the call is over. Once a POST
+ * was answered 2xx the vendor is at work and will be paid: a later failure is the call's end, never tried again.
+ */
+export interface Exchange {
+  /** The whole of a 2xx answer. */
+  send(step: MediaStep): Promise<UpstreamResponse>;
+  /** A 2xx answer as it comes. */
+  stream(step: MediaStep): Promise<StreamedResponse>;
+  /** Fetches a result the vendor points at, without the key. */
+  download(url: string): Promise<{ readonly contentType: string; readonly body: Buffer }>;
+  /** Sleeps until the vendor may have something new. */
+  wait(ms: number): Promise<void>;
+}
+
+/** One capability of a vendor: the steps from a request to its answer. Sees no socket, no store and no clock. */
+export interface MediaCodec<Request, Answer> {
+  /** Throws a 400 naming the field for what this vendor cannot do, and `upstream_malformed` for an answer that is none. */
+  run(request: Request, target: CallTarget, exchange: Exchange): Promise<Answer>;
+  decodeError(status: number, body: Buffer): UpstreamFailure;
+}
+
+export type EmbeddingCodec = MediaCodec<EmbeddingRequest, EmbeddingAnswer>;
+export type ImageCodec = MediaCodec<ImageRequest, ImageAnswer>;
+export type SpeechCodec = MediaCodec<SpeechRequest, SpeechAnswer>;
+export type TranscriptionCodec = MediaCodec<TranscriptionRequest, TranscriptionAnswer>;
 
 /** A vendor's refusal or failure, in words the gateway can act on. Holds no secret: built from the vendor's body only. */
 export interface UpstreamFailure {
@@ -113,7 +176,7 @@ export type InProcessUpstream = (request: EncodedRequest, handler: UpstreamHandl
 /** How the key travels; always in a header. */
 export type AuthScheme =
   | { readonly header: 'authorization'; readonly prefix: 'Bearer ' | 'Key ' | 'Token ' | '' }
-  | { readonly header: 'x-api-key' | 'api-key' | 'x-goog-api-key' };
+  | { readonly header: 'x-api-key' | 'api-key' | 'x-goog-api-key' | 'xi-api-key' | 'x-key' };
 
 export interface Provider {
   /** As in `provider/model`; lower case. */
@@ -134,6 +197,14 @@ export interface Provider {
   readonly headers?: Readonly<Record<string, string>>;
   readonly chat?: ChatCodec;
   readonly completion?: ChatCodec;
+  readonly embedding?: EmbeddingCodec;
+  readonly image?: ImageCodec;
+  readonly speech?: SpeechCodec;
+  readonly transcription?: TranscriptionCodec;
+  /** Turns speech of any language into English text by itself; otherwise a chat model translates the transcript. */
+  readonly translation?: TranscriptionCodec;
+  /** Other hosts of the vendor's API, subdomains included, that its key may go to: `bfl.ai`. */
+  readonly hosts?: readonly string[];
   /** What the codec was held against; the docs' table of proof is made from this. */
   readonly proof: ProviderProof;
 }

@@ -3,6 +3,7 @@ import { connect } from 'node:net';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { adminKey, startGateway, type TestGateway } from '../gateway.ts';
 import { answering, chatAnswer, startUpstream, streaming, type Script, type Upstream } from '../upstream.ts';
+import { embedding } from '../fakes/embeddings.ts';
 import { sleep } from './raw.ts';
 
 type Json = Record<string, unknown>;
@@ -24,10 +25,12 @@ const chatPaths = ['/api/v1/chat/completions', '/v1/chat/completions', '/chat/co
 const completionPaths = ['/api/v1/completions', '/v1/completions', '/completions'];
 const maxBody = 1024 * 1024;
 /** A provider without faults of its own. */
-const honest: Script = (call, response) =>
-  call.body['stream'] === true
+const honest: Script = (call, response) => {
+  if (call.path === '/v1/embeddings') return embedding(call, response);
+  return call.body['stream'] === true
     ? streaming({ parts: ['hello'] })(call, response)
     : answering(200, chatAnswer('hello'))(call, response);
+};
 let upstream: Upstream;
 let gateway: TestGateway;
 /** The same with the default body cap, for bodies of many megabytes. */
@@ -52,10 +55,13 @@ afterAll(async () => {
 const validBody: Record<string, Json> = {
   chat: { model, messages: [{ role: 'user', content: 'hi' }] },
   completion: { model, prompt: 'hi' },
+  embeddings: { model: 'openai/text-embedding-3-small', text: 'hi' },
+  openaiEmbeddings: { model: 'openai/text-embedding-3-small', input: 'hi' },
   createAccount: { name: 'a', credits: '1.00', soft: false },
   credit: { amount: '1.00', note: 'n' },
   createKey: { name: 'k', rpm: 5 },
 };
+validBody['rootEmbeddings'] = validBody['openaiEmbeddings'] ?? {};
 validBody['openaiChat'] = validBody['rootChat'] = validBody['chat'] ?? {};
 validBody['openaiCompletion'] = validBody['rootCompletion'] = validBody['completion'] ?? {};
 

@@ -5,7 +5,7 @@ import { GatewayError } from '../../contract/errors.ts';
 import { serveCall } from '../../core/call.ts';
 import type { Reply } from '../../core/call-types.ts';
 import type { Gateway } from '../../core/gateway.ts';
-import { decodeMaxCost } from '../../dialects/decode-chat.ts';
+import { decodeMaxCost } from '../../dialects/own-fields.ts';
 import type { ChatDialect } from '../../dialects/dialect.ts';
 import { nativeChat, nativeCompletion } from '../../dialects/native/chat.ts';
 import { openaiChat, openaiCompletion } from '../../dialects/openai/chat.ts';
@@ -24,7 +24,7 @@ const lingerMs = 500;
 const maxJoined = 65_536;
 
 /** The error as this request's answer; a stream that has begun ends its own way and never comes here. */
-function sendError(
+export function sendError(
   incoming: IncomingMessage,
   outgoing: ServerResponse,
   body: string,
@@ -40,7 +40,7 @@ function sendError(
 }
 
 /** Head and body leave in one write: Node joins a string to its headers, a buffer it would send apart. */
-function sendReply(outgoing: ServerResponse, common: Record<string, string>, reply: Reply): void {
+export function sendReply(outgoing: ServerResponse, common: Record<string, string>, reply: Reply): void {
   const { body, status, headers } = reply;
   const length = String(Buffer.byteLength(body));
   outgoing.writeHead(status, { ...common, ...headers, 'content-length': length });

@@ -2,6 +2,7 @@
 import { completionFrom } from '../prompt-as-chat.ts';
 import type { AuthScheme, Provider, ProviderProof } from '../provider.ts';
 import { openaiChatCodec, openaiCompletionCodec } from './codec.ts';
+import { mediaOf } from './media.ts';
 import { quirks, type Quirks } from './quirks.ts';
 
 interface VendorRow {
@@ -41,6 +42,7 @@ function vendor(row: VendorRow): Provider {
     ...(row.loopback === true ? { keyless: true, loopback: true } : {}),
     chat,
     completion: row.completion === true ? openaiCompletionCodec(row.quirks) : completionFrom(chat, row.name),
+    ...mediaOf(row.id),
     proof: row.proof ?? untested,
   };
 }

@@ -1,0 +1,235 @@
+/** How a media codec speaks with its vendor: steps over the transport, each of which can be ended early. */
+import { Readable } from 'node:stream';
+import { GatewayError } from '../contract/errors.ts';
+import type { CallRequest } from '../contract/request.ts';
+import type { Secret } from '../contract/secret.ts';
+import type {
+  Exchange,
+  MediaCodec,
+  MediaStep,
+  StreamedResponse,
+  UpstreamCall,
+  UpstreamResponse,
+} from '../providers/provider.ts';
+import { addressed, keyOf } from './addressing.ts';
+import { ByteQueue } from './byte-queue.ts';
+import { classify, withoutKey, type Classified } from './failures.ts';
+import type { Gateway } from './gateway.ts';
+import type { Target } from './models.ts';
+import type { UpstreamRequest } from './transport.ts';
+
+const maxAnswerBytes = 256 * 1024 * 1024;
+const maxErrorBytes = 64 * 1024;
+
+/** A vendor's refusal on its way out of a codec: what the caller is told, and whether another attempt makes sense. */
+export class Refusal extends Error {
+  readonly classified: Classified;
+
+  constructor(classified: Classified) {
+    super(classified.error.message);
+    this.classified = classified;
+  }
+}
+
+type Headers = UpstreamResponse['headers'];
+
+export class VendorExchange implements Exchange {
+  /** The vendor is at work and will be paid: a failure from now on ends the call. */
+  committed = false;
+  private readonly gateway: Gateway;
+  private readonly target: Target;
+  private readonly codec: Pick<MediaCodec<never, unknown>, 'decodeError'>;
+  private readonly key: Secret | null;
+  private readonly byok: boolean;
+  private readonly idempotencyKey: string;
+  /** How to end each step in flight. */
+  private readonly open = new Set<() => void>();
+  private over = false;
+
+  constructor(
+    gateway: Gateway,
+    target: Target,
+    codec: Pick<MediaCodec<never, unknown>, 'decodeError'>,
+    request: CallRequest,
+    requestId: string,
+  ) {
+    this.gateway = gateway;
+    this.target = target;
+    this.codec = codec;
+    this.key = target.vendor.inProcess === undefined ? keyOf(target, request) : null;
+    this.byok = request.byokKey !== null;
+    this.idempotencyKey = requestId;
+  }
+
+  /** Ends everything in flight. */
+  abort(): void {
+    this.over = true;
+    for (const end of this.open) end();
+  }
+
+  async send(step: MediaStep): Promise<UpstreamResponse> {
+    const { headers, body } = await this.stream(step);
+    const chunks: Buffer[] = [];
+    let size = 0;
+    for await (const chunk of body) {
+      size += chunk.length;
+      if (size > maxAnswerBytes)
+        throw new GatewayError('upstream_malformed', 'The provider sent an answer of more than 256 MiB.');
+      chunks.push(chunk);
+    }
+    return { headers, body: Buffer.concat(chunks, size) };
+  }
+
+  stream(step: MediaStep): Promise<StreamedResponse> {
+    return new Promise((resolve, reject) => {
+      if (this.over) return reject(cancelled());
+      const request = this.request(step);
+      let status = 0;
+      let headers: Headers = {};
+      let refused: Buffer[] | null = null;
+      let refusedBytes = 0;
+      let call: UpstreamCall | null = null;
+      const queue = new ByteQueue(
+        () => call?.pause(),
+        () => call?.resume(),
+        () => {
+          call?.abort();
+          this.open.delete(end);
+        },
+      );
+      const end = (): void => {
+        call?.abort();
+        this.open.delete(end);
+        reject(cancelled());
+        queue.fail(cancelled());
+      };
+      const refuse = (): void => {
+        call?.abort();
+        this.open.delete(end);
+        reject(new Refusal(this.classified(status, headers, Buffer.concat(refused ?? []))));
+      };
+      this.open.add(end);
+      call = this.gateway.transport.send(request, {
+        onHeaders: (code, fields) => {
+          status = code;
+          headers = fields;
+          if (status < 200 || status > 299) refused = [];
+          else {
+            if (request.method === 'POST') this.committed = true;
+            resolve({ headers, body: queue });
+          }
+        },
+        onData: (chunk) => {
+          if (refused === null) return queue.push(chunk);
+          refused.push(chunk);
+          refusedBytes += chunk.length;
+          if (refusedBytes > maxErrorBytes) refuse();
+        },
+        onEnd: () => {
+          this.open.delete(end);
+          if (refused !== null) refuse();
+          else queue.end();
+        },
+        onError: (error) => {
+          this.open.delete(end);
+          reject(error);
+          queue.fail(error);
+        },
+      });
+    });
+  }
+
+  async download(url: string): Promise<{ contentType: string; body: Buffer }> {
+    if (this.over) throw cancelled();
+    const { transport, settings } = this.gateway;
+    const base = this.target.provider.baseUrl ?? this.target.vendor.baseUrl;
+    try {
+      // A result beside the API itself is as public as the operator made that place.
+      if (base !== null && URL.canParse(url) && new URL(url).origin === new URL(base).origin) {
+        const { origin, pathname, search } = new URL(url);
+        const { status, headers, body } = await transport.fetch(
+          {
+            method: 'GET',
+            origin,
+            path: `${pathname}${search}`,
+            headers: { accept: '*/*', 'accept-encoding': 'identity', 'user-agent': 'indoxhub' },
+            body: null,
+            timeouts: settings.timeouts,
+          },
+          maxAnswerBytes,
+        );
+        if (status !== 200) throw new GatewayError('upstream_error');
+        const type = headers['content-type'];
+        return { contentType: typeof type === 'string' ? type : 'application/octet-stream', body };
+      }
+      return await transport.fetchUrl(url, 'url', maxAnswerBytes);
+    } catch (cause) {
+      throw new GatewayError(
+        'upstream_malformed',
+        'The result the provider points at could not be fetched.',
+        {
+          cause,
+        },
+      );
+    }
+  }
+
+  wait(ms: number): Promise<void> {
+    return new Promise((resolve, reject) => {
+      if (this.over) return reject(cancelled());
+      const end = (): void => {
+        clearTimeout(timer);
+        this.open.delete(end);
+        reject(cancelled());
+      };
+      const timer = setTimeout(() => {
+        this.open.delete(end);
+        resolve();
+      }, ms);
+      this.open.add(end);
+    });
+  }
+
+  /** An error on its way out of a codec, without the key the vendor may have quoted. */
+  withoutKey(error: unknown): unknown {
+    return error instanceof GatewayError && error.code === 'upstream_malformed'
+      ? withoutKey(error, this.key)
+      : error;
+  }
+
+  private request(step: MediaStep): UpstreamRequest {
+    const { method = 'POST', path, headers = {}, body } = step;
+    const { timeouts } = this.gateway.settings;
+    const isStreamed = typeof body === 'object' && 'chunks' in body;
+    const request = addressed(
+      this.target,
+      {
+        path,
+        headers: {
+          ...(method === 'POST' ? { 'idempotency-key': this.idempotencyKey } : {}),
+          ...(isStreamed ? { 'content-length': String(body.bytes) } : {}),
+          ...headers,
+        },
+        body: isStreamed ? '' : (body ?? ''),
+      },
+      {
+        key: this.key,
+        accept: '*/*',
+        // The first byte comes when the work is done.
+        timeouts: { ...timeouts, firstByteMs: timeouts.totalMs, idleMs: timeouts.totalMs },
+      },
+    );
+    return {
+      ...request,
+      method,
+      body: isStreamed ? Readable.from(body.chunks()) : (body ?? null),
+    };
+  }
+
+  private classified(status: number, headers: Headers, body: Buffer): Classified {
+    const failure = this.codec.decodeError(status, body);
+    return classify({ ...failure, status }, headers, this.key, this.byok);
+  }
+}
+
+const cancelled = (): GatewayError => new GatewayError('upstream_error', 'The call was cancelled.');
