@@ -3,6 +3,7 @@ import { completionFrom } from '../prompt-as-chat.ts';
 import type { ChatCodec, Provider } from '../provider.ts';
 import { decodeAnswer } from './answer.ts';
 import { decodeError } from './errors.ts';
+import { embedding } from './embeddings.ts';
 import { encodeRequest } from './request.ts';
 import { createStreamDecoder } from './stream.ts';
 
@@ -25,6 +26,7 @@ export const google: Provider = {
   auth: { header: 'x-goog-api-key' },
   chat,
   completion: { ...completionFrom(chat, 'Google Gemini'), inlineMedia: true },
+  embedding,
   proof: {
     sdk: '@google/genai 3.1.0',
     covers: [
@@ -32,6 +34,7 @@ export const google: Provider = {
       'contents, system instruction, media, function calls and results, thought signatures, thinking, JSON by schema',
       'answers and streams: text, function calls, thoughts, images, blocked prompts, usage',
       'errors by status and inside a stream',
+      'embeddings',
     ],
   },
 };

@@ -1,11 +1,12 @@
 /** What each OpenAI-speaking vendor serves beside chat: a row in the modality's own file. */
 import type { Provider } from '../provider.ts';
+import { cohereEmbedding } from '../cohere-embeddings.ts';
 import { embeddingCodecOf } from './embeddings.ts';
 
 type Media = Pick<Provider, 'embedding' | 'image' | 'speech' | 'transcription' | 'translation'>;
 
 export function mediaOf(vendor: string): Media {
-  const embedding = embeddingCodecOf(vendor);
+  const embedding = vendor === 'cohere' ? cohereEmbedding : embeddingCodecOf(vendor);
   const media: { -readonly [Name in keyof Media]: Media[Name] } = {};
   if (embedding !== undefined) media.embedding = embedding;
   return media;

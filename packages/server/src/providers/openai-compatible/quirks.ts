@@ -37,6 +37,7 @@ export interface Quirks {
   readonly inlineMedia: boolean;
   /** Speaks OpenAI's wire truly enough for its bytes to be handed to OpenAI's clients. */
   readonly relay: boolean;
+  readonly chatPath: string;
   readonly completionPath: string;
   /** `api_version` of the options becomes the query `api-version`. */
   readonly apiVersion: boolean;
@@ -65,6 +66,7 @@ export const plain: Quirks = {
   citationTokens: false,
   inlineMedia: false,
   relay: true,
+  chatPath: '/chat/completions',
   completionPath: '/completions',
   apiVersion: false,
 };
@@ -115,7 +117,7 @@ export const quirks = {
     replays: [],
     relay: false,
   }),
-  cohere: withQuirks({ replays: [] }),
+  cohere: withQuirks({ replays: [], chatPath: '/compatibility/v1/chat/completions' }),
   ownServer,
   /** Takes images as data only. */
   ownServerInline: { ...ownServer, inlineMedia: true },

@@ -21,7 +21,7 @@ export function encodeRequest(request: ChatRequest, target: CallTarget, quirks: 
   }
   const body = new BodyWriter(request.raw);
   body.value('model', target.model);
-  const path = request.kind === 'chat' ? '/chat/completions' : quirks.completionPath;
+  const path = request.kind === 'chat' ? quirks.chatPath : quirks.completionPath;
   for (const name in request.params) {
     if (isLeftOut(name, target, quirks)) continue;
     const value = request.params[name];

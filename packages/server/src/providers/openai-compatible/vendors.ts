@@ -191,9 +191,10 @@ export const openaiCompatible: readonly Provider[] = [
   vendor({
     id: 'cohere',
     name: 'Cohere',
-    baseUrl: 'https://api.cohere.ai/compatibility/v1',
+    baseUrl: 'https://api.cohere.ai',
     quirks: quirks.cohere,
     keyNames: ['CO_API_KEY'],
+    proof: proven('cohere-ai 8.1.0', 'embedding requests', 'embedding answers'),
   }),
 ];
 
