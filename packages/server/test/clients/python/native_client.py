@@ -410,4 +410,16 @@ def network_error():
     raises(errors.NetworkError, lambda: Client(api_key=KEY, base_url=f"http://127.0.0.1:{port}", timeout=5))
 
 
+@check
+def embeddings():
+    """client.embeddings: plain vectors in order, dimensions, usage; one text and many; the default model"""
+    answer = client.embeddings(["one", "three"], model="openai/text-embedding-3-small")
+    assert answer["success"] and answer["dimensions"] == 4, answer
+    assert [vector[0] for vector in answer["data"]] == [3, 5]
+    assert answer["usage"]["tokens_prompt"] == 6 and answer["usage"]["cost"] > 0
+    single = client.embeddings("seven77")
+    assert single["model"] == "text-embedding-3-small" and single["data"][0][0] == 7
+    raises(errors.InvalidParametersError, lambda: client.embeddings([]), "text")
+
+
 main()

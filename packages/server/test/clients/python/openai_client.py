@@ -273,4 +273,18 @@ def native_prefix():
     assert "nobody" in error.response.json()["detail"]
 
 
+@check
+def embeddings():
+    """embeddings.create: floats, the base64 its default asks for, dimensions, token ids"""
+    name = "openai/text-embedding-3-small"
+    answer = client.embeddings.create(model=name, input=["ab", "abcd"])
+    assert [(row.index, row.embedding[0], len(row.embedding)) for row in answer.data] == [(0, 2.0, 4), (1, 4.0, 4)]
+    assert answer.usage.prompt_tokens == 6 and answer.usage.cost > 0
+    floats = client.embeddings.create(model=name, input="abc", encoding_format="float", dimensions=8)
+    assert len(floats.data[0].embedding) == 8
+    assert len(client.embeddings.create(model=name, input=[[1, 2], [3]]).data) == 2
+    assert bare.embeddings.create(model=name, input="abc").data[0].embedding[0] == 3.0
+    raises(openai.BadRequestError, lambda: client.embeddings.create(model=name, input=[]), "input")
+
+
 main()
