@@ -103,7 +103,11 @@ describe.skipIf(postgresUrl === null)('PostgreSQL', () => {
       inFresh(async (url) => {
         const ten = await Promise.all(Array.from({ length: 10 }, () => open(url)));
         const names = await runSql('SELECT name FROM indoxhub.schema_migration', url);
-        expect(names).toEqual([{ name: '0001-initial' }, { name: '0002-usage-units' }]);
+        expect(names).toEqual([
+          { name: '0001-initial' },
+          { name: '0002-usage-units' },
+          { name: '0003-video-jobs' },
+        ]);
         await Promise.all(ten.map((each) => each.verify()));
         await Promise.all(ten.map((each) => each.close()));
       }));

@@ -4,6 +4,7 @@
  */
 import { sql, type Kysely } from 'kysely';
 import { clock, queryBuilder, tableOf, type Executor } from './executor.ts';
+import { jobRecords } from './job-records.ts';
 import { keyRecords } from './key-records.ts';
 import { bumpVersion, decodeBudget, newBudget } from './budget-rows.ts';
 import { createReports } from './reports.ts';
@@ -20,6 +21,7 @@ export function createRecords(executor: Executor): Records {
     ...keyRecords(database, executor),
     ...processRecords(database, executor),
     ...createReports(database, executor),
+    videoJobs: jobRecords(database, executor),
   };
 }
 

@@ -180,6 +180,53 @@ export interface AuditTable {
   detail: Text;
 }
 
+export interface VideoJobTable {
+  id: Text;
+  account_id: Text;
+  key_id: Text;
+  created_at: Int;
+  updated_at: Int;
+  provider: Text;
+  model: Text;
+  requested_model: Text;
+  prompt: Text;
+  /** JSON of the request. */
+  request: Text;
+  byok: Int;
+  hold_nano: Int;
+  max_charge_nano: NullableInt;
+  session_id: Text | null;
+  state: Text;
+  progress: Int;
+  provider_job_id: Text | null;
+  target: Text | null;
+  /** JSON of what the provider has ready. */
+  files: Text | null;
+  outcome: Text | null;
+  error_code: Text | null;
+  error_message: Text | null;
+  /** JSON of what the caller gets. */
+  result: Text | null;
+  finished_at: NullableInt;
+  attempts: Int;
+  next_at: Int;
+  deadline_at: Int;
+  lease_owner: Text | null;
+  lease_until: Int;
+  fence: Int;
+  webhook_url: Text | null;
+  webhook_next_at: NullableInt;
+  webhook_attempts: Int;
+}
+
+export interface VideoEventTable {
+  job_id: Text;
+  seq: Int;
+  at: Int;
+  status: Text;
+  progress: Int;
+}
+
 export interface Tables {
   account: AccountTable;
   budget: BudgetTable;
@@ -193,6 +240,8 @@ export interface Tables {
   swept_hold: SweptHoldTable;
   setting: SettingTable;
   instance: InstanceTable;
+  video_job: VideoJobTable;
+  video_event: VideoEventTable;
   audit: AuditTable;
 }
 

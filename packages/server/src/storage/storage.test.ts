@@ -7,6 +7,7 @@ import { describe } from 'vitest';
 import { freshDatabase, postgresUrl, runSql } from '../../test/storage/databases.ts';
 import type { Place } from './conformance-fixtures.ts';
 import { propertyConformance } from './conformance-property.ts';
+import { jobsConformance } from './conformance-jobs.ts';
 import { recordsConformance } from './conformance-records.ts';
 import { ledgerConformance } from './conformance.ts';
 import { openStorage } from './open.ts';
@@ -42,11 +43,13 @@ async function postgresPlace(): Promise<Place> {
 describe('SQLite', () => {
   ledgerConformance(sqlitePlace);
   recordsConformance(sqlitePlace);
+  jobsConformance(sqlitePlace);
   propertyConformance(sqlitePlace, 30);
 });
 
 describe.skipIf(postgresUrl === null)('PostgreSQL', () => {
   ledgerConformance(postgresPlace);
   recordsConformance(postgresPlace);
+  jobsConformance(postgresPlace);
   propertyConformance(postgresPlace, 15);
 });

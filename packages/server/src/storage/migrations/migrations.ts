@@ -5,6 +5,7 @@
 import { initialPostgres } from './0001-initial.postgres.ts';
 import { initialSqlite } from './0001-initial.sqlite.ts';
 import { ledgerPostgres } from './0001-ledger.postgres.ts';
+import { videoJobsPostgres, videoJobsSqlite } from './0003-video-jobs.ts';
 import { usageUnitsPostgres, usageUnitsSqlite } from './0002-usage-units.ts';
 
 export interface SchemaMigration {
@@ -16,4 +17,5 @@ export interface SchemaMigration {
 export const migrations: readonly SchemaMigration[] = [
   { name: '0001-initial', sqlite: initialSqlite, postgres: [...initialPostgres, ...ledgerPostgres] },
   { name: '0002-usage-units', sqlite: usageUnitsSqlite, postgres: usageUnitsPostgres },
+  { name: '0003-video-jobs', sqlite: videoJobsSqlite, postgres: videoJobsPostgres },
 ];
