@@ -82,6 +82,9 @@ describe('defaults and precedence', () => {
       heartbeatMs: 15_000,
       allowPrivateUrls: false,
       maxBodyBytes: 33_554_432,
+      mediaRetentionMs: 604_800_000,
+      maxMediaBytes: 1_073_741_824,
+      mediaDir: null,
     });
     expect(Object.isFrozen(settings) && Object.isFrozen(settings.timeouts)).toBe(true);
   });

@@ -76,7 +76,7 @@ test('docs/openapi.json is what the gateway serves', () => {
 });
 
 describe('endpoints', () => {
-  const text = apiPages.map(read).join('\n');
+  const text = [...apiPages, 'docs/media.md'].map(read).join('\n');
   const written = new Set(
     [...text.matchAll(/`(GET|POST|PUT|DELETE) (\/[^`?\s]*)`/g)].map(
       ([, method, path]) => `${method} ${path}`,

@@ -109,6 +109,13 @@ export const fileSchema = z.strictObject({
     'onOff',
   ),
   max_body: setting('maxBodyBytes', 'The largest request body; default 32MiB', 'number'),
+  media: z
+    .strictObject({
+      retention: setting('mediaRetentionMs', 'How long generated media is kept; default 168h'),
+      max_size: setting('maxMediaBytes', 'The largest file that is stored; default 1GiB', 'number'),
+      dir: setting('mediaDir', 'Where it is stored; default media in the data directory'),
+    })
+    .default({}),
   timeouts: timeouts.default({}),
   providers: z.record(providerId, provider.nullable()).describe('Providers by id').default({}),
   models: z.record(modelId, model).describe('Models by public id').default({}),

@@ -183,6 +183,28 @@ export const names: { readonly [K in keyof Plain]: Name<Plain[K]> } = {
     read: onOff,
     fallback: false,
   },
+  mediaRetentionMs: {
+    env: ['INDOXHUB_MEDIA_RETENTION'],
+    flag: 'media-retention',
+    file: ['media', 'retention'],
+    read: duration(60_000, 3650 * day),
+    fallback: 7 * day,
+  },
+  maxMediaBytes: {
+    env: ['INDOXHUB_MEDIA_MAX_SIZE'],
+    flag: 'media-max-size',
+    file: ['media', 'max_size'],
+    read: size(1024, 2 ** 40),
+    fallback: 2 ** 30,
+  },
+  mediaDir: {
+    env: ['INDOXHUB_MEDIA_DIR'],
+    flag: 'media-dir',
+    file: ['media', 'dir'],
+    read: plainText,
+    fallback: null,
+    fixed: true,
+  },
   maxBodyBytes: {
     env: ['INDOXHUB_MAX_BODY'],
     flag: 'max-body',

@@ -80,7 +80,7 @@ export function readPlain(
     const { value, found } = readOne(key, inputs, notes);
     plain[key] = value;
     sources[key] = found?.where ?? 'default';
-    if (key === 'dataDir') {
+    if ((key === 'dataDir' || key === 'mediaDir') && value !== null) {
       const directory = value as string;
       plain[key] = isAbsolute(directory) ? directory : resolve(found?.base ?? inputs.cwd, directory);
     }

@@ -104,6 +104,14 @@ export const endpoints = {
     { input: bodies.openaiEmbeddingBody },
   ),
 
+  media: row(
+    'GET',
+    '/media/:id/:name',
+    'public',
+    'media',
+    'A generated file; the signature in its link is the proof',
+  ),
+
   models: row('GET', '/api/v1/models', 'public', 'models', 'Providers and their models'),
   trending: row('GET', '/api/v1/models/trending', 'key', 'models', 'Most used models of this gateway', {
     input: bodies.trendingQuery,

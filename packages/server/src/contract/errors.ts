@@ -73,6 +73,12 @@ export const errorTable = {
   outcome_unknown: row(502, 'api_error', 'An earlier attempt of this request ended without a known outcome.'),
   overloaded: row(503, 'overloaded_error', 'The gateway is overloaded. Try again shortly.', true),
   ledger_unavailable: row(503, 'overloaded_error', 'The ledger is unavailable. Try again shortly.', true),
+  media_store_unavailable: row(
+    503,
+    'overloaded_error',
+    'The store for generated media is full or unavailable. Try again shortly.',
+    true,
+  ),
   store_unavailable: row(503, 'overloaded_error', 'The store is unavailable. Try again shortly.', true),
   shutting_down: row(503, 'overloaded_error', 'The gateway is shutting down. Try again shortly.', true),
   circuit_open: row(

@@ -86,4 +86,10 @@ export interface Settings {
   /** Upstreams that data routes reach by caller-given URL may be on these networks although they are private. */
   readonly allowPrivateUrls: boolean;
   readonly maxBodyBytes: number;
+  /** How long generated media is kept and its links open. */
+  readonly mediaRetentionMs: number;
+  /** The largest file that is stored. */
+  readonly maxMediaBytes: number;
+  /** null: `media` in the data directory. Several gateways on one database must share it. */
+  readonly mediaDir: string | null;
 }

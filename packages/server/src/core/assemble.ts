@@ -5,6 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { pino, type Logger } from 'pino';
 import type { Settings } from '../contract/settings.ts';
 import { vendors } from '../providers/registry.ts';
+import { mediaFiles } from '../storage/media-place.ts';
 import type { Storage } from '../storage/storage.ts';
 import { createAccessLog, type AccessLog } from './access-log.ts';
 import { createAccounts } from './accounts.ts';
@@ -13,6 +14,7 @@ import { createFoundModels, type FoundModels } from './found.ts';
 import type { Gateway } from './gateway.ts';
 import { createKeys } from './keys.ts';
 import { createLedger } from './ledger.ts';
+import { createMedia } from './media.ts';
 import { createMetrics } from './metrics.ts';
 import { createModels } from './models.ts';
 import { createStreams } from './streams.ts';
@@ -87,6 +89,7 @@ export async function assemble(
       () => current.timeouts,
       () => current.allowPrivateUrls,
     ),
+    media: await createMedia({ storage, files: mediaFiles(settings), settings: () => current }),
     streams: createStreams(),
     metrics: createMetrics(() => targets.states()),
     adminKeyHashes,

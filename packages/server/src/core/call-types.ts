@@ -32,6 +32,8 @@ export interface Incoming {
   /** From the header; the body's own wins. */
   readonly maxCostNano: bigint | null;
   readonly client: Client;
+  /** Where this gateway answers, as the caller knows it; links to media begin with it. */
+  readonly origin: string;
   readonly startedAtMs: number;
 }
 

@@ -6,6 +6,7 @@ import type { AccessLog } from './access-log.ts';
 import type { Accounts } from './accounts.ts';
 import type { Keys } from './keys.ts';
 import type { Ledger } from './ledger.ts';
+import type { Media } from './media.ts';
 import type { Metrics } from './metrics.ts';
 import type { Models } from './models.ts';
 import type { Streams } from './streams.ts';
@@ -31,6 +32,7 @@ export interface Gateway {
   readonly targets: Targets;
   readonly transport: Transport;
   readonly streams: Streams;
+  readonly media: Media;
   readonly metrics: Metrics;
   /** SHA-256 digests of what opens admin routes: the admin key, and this run's own token for the command line. */
   readonly adminKeyHashes: readonly Buffer[];

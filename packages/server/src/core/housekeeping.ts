@@ -11,6 +11,7 @@ const chores = [
   { name: 'roll_up', everyMs: 15_000 },
   { name: 'sweep', everyMs: 15_000 },
   { name: 'prune', everyMs: 300_000 },
+  { name: 'media', everyMs: 600_000 },
 ] as const;
 /** An owner not seen for this long is dead; a SQLite file has one owner by its lock, so there all others are. */
 const deadAfterMs = { sqlite: 0, postgres: 30_000 } as const;
@@ -43,6 +44,7 @@ export function startHousekeeping(gateway: Gateway): Housekeeping {
       if (used.length > 0) await storage.touchKeys(used);
     } else if (name === 'roll_up') await storage.rollUp(rollUpLagMs);
     else if (name === 'prune') await storage.prune();
+    else if (name === 'media') await gateway.media.sweep();
     else {
       const { swept } = await ledger.run({ op: 'sweep', owner, deadAfterMs: deadAfterMs[storage.engine] });
       if (swept.length > 0) log.warn({ calls: swept.length }, 'closed calls whose process died');

@@ -12,6 +12,7 @@ import type { App, AppContext, AppEnv } from './route.ts';
 import { adminRoutes } from './routes/admin.ts';
 import { authRoutes } from './routes/auth.ts';
 import { stopRoutes } from './routes/chat.ts';
+import { mediaRoutes } from './routes/media.ts';
 import { modelRoutes } from './routes/models.ts';
 import { operationRoutes } from './routes/operations.ts';
 import { userRoutes } from './routes/user.ts';
@@ -80,6 +81,7 @@ export function createApp(gateway: Gateway, plane: 'all' | 'data' | 'admin' = 'a
     stopRoutes(app, gateway);
     authRoutes(app, gateway);
     modelRoutes(app, gateway);
+    mediaRoutes(app, gateway);
     userRoutes(app, gateway);
   }
   if (plane !== 'data') adminRoutes(app, gateway);

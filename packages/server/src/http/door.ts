@@ -8,7 +8,7 @@ import type { Gateway } from '../core/gateway.ts';
 import { encodeNativeError } from '../dialects/native/errors.ts';
 import { encodeOpenaiError } from '../dialects/openai/errors.ts';
 import { decodeMaxCost } from '../dialects/own-fields.ts';
-import { commonHeaders, errorHeaders, single } from './headers.ts';
+import { commonHeaders, errorHeaders, originOf, single } from './headers.ts';
 import { authorise } from './middleware/auth.ts';
 import { RawClient } from './raw-client.ts';
 import { createRequestId } from './request-id.ts';
@@ -51,6 +51,7 @@ async function answer(
       idempotencyKey: single(headers, 'idempotency-key', 255),
       maxCostNano: decodeMaxCost(single(headers, 'x-indoxhub-max-cost', 32), 'X-IndoxHub-Max-Cost'),
       client,
+      origin: originOf(headers.host),
       startedAtMs,
     };
     const reply = await door.serve(call, incoming);

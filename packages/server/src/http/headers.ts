@@ -49,6 +49,9 @@ export function errorHeaders(error: GatewayError, isOpenai: boolean): Record<str
   return headers;
 }
 
+/** Where this gateway answers, as a caller reached it. */
+export const originOf = (host: string | undefined): string => `http://${host ?? 'localhost'}`;
+
 /** One value of a header that must not come twice. */
 export function single(headers: IncomingHttpHeaders, name: string, max: number): string | null {
   const value = headers[name];

@@ -107,6 +107,7 @@ describe.skipIf(postgresUrl === null)('PostgreSQL', () => {
           { name: '0001-initial' },
           { name: '0002-usage-units' },
           { name: '0003-video-jobs' },
+          { name: '0004-media' },
         ]);
         await Promise.all(ten.map((each) => each.verify()));
         await Promise.all(ten.map((each) => each.close()));

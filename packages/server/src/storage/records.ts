@@ -7,6 +7,7 @@ import { clock, queryBuilder, tableOf, type Executor } from './executor.ts';
 import { jobRecords } from './job-records.ts';
 import { keyRecords } from './key-records.ts';
 import { bumpVersion, decodeBudget, newBudget } from './budget-rows.ts';
+import { mediaRecords } from './media-records.ts';
 import { createReports } from './reports.ts';
 import { versionSetting, type Tables } from './schema.ts';
 import type { Account, Storage } from './storage.ts';
@@ -22,6 +23,7 @@ export function createRecords(executor: Executor): Records {
     ...processRecords(database, executor),
     ...createReports(database, executor),
     videoJobs: jobRecords(database, executor),
+    media: mediaRecords(database, executor),
   };
 }
 

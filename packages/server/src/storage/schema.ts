@@ -219,6 +219,18 @@ export interface VideoJobTable {
   webhook_attempts: Int;
 }
 
+export interface MediaTable {
+  id: Text;
+  account_id: Text;
+  kind: Text;
+  content_type: Text;
+  file_name: Text;
+  bytes: Int;
+  sha256: Text;
+  created_at: Int;
+  expires_at: Int;
+}
+
 export interface VideoEventTable {
   job_id: Text;
   seq: Int;
@@ -242,6 +254,7 @@ export interface Tables {
   instance: InstanceTable;
   video_job: VideoJobTable;
   video_event: VideoEventTable;
+  media: MediaTable;
   audit: AuditTable;
 }
 

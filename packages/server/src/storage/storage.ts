@@ -3,6 +3,7 @@
  * meaning: every sentence here is a case there, run on both. Money is bigint nano-USD, times are Unix milliseconds.
  */
 import type { VideoJobs } from './jobs.ts';
+import type { MediaRows } from './media-records.ts';
 import type { TokenUsage, UnitCount, UsageSource } from '../contract/usage.ts';
 
 /** The engine cannot be used now: connection lost, disk full, statement timed out. The caller answers 503. */
@@ -336,6 +337,7 @@ export interface AuditEntry {
 export interface Storage {
   readonly engine: 'sqlite' | 'postgres';
   readonly videoJobs: VideoJobs;
+  readonly media: MediaRows;
 
   /**
    * Runs the operations in order in one durable transaction and answers in the same order. All or nothing: it

@@ -10,7 +10,7 @@ import type { ChatDialect } from '../../dialects/dialect.ts';
 import { nativeChat, nativeCompletion } from '../../dialects/native/chat.ts';
 import { openaiChat, openaiCompletion } from '../../dialects/openai/chat.ts';
 import { readBody } from '../body.ts';
-import { commonHeaders, errorHeaders, single } from '../headers.ts';
+import { commonHeaders, errorHeaders, originOf, single } from '../headers.ts';
 import { createRequestId } from '../request-id.ts';
 import { authorise } from '../middleware/auth.ts';
 import { RawClient } from '../raw-client.ts';
@@ -81,6 +81,7 @@ async function serve(
       idempotencyKey: single(headers, 'idempotency-key', 255),
       maxCostNano: decodeMaxCost(single(headers, 'x-indoxhub-max-cost', 32), 'X-IndoxHub-Max-Cost'),
       client,
+      origin: originOf(headers.host),
       startedAtMs,
     });
     if (reply === null || client.gone) return;

@@ -6,6 +6,7 @@ import { initialPostgres } from './0001-initial.postgres.ts';
 import { initialSqlite } from './0001-initial.sqlite.ts';
 import { ledgerPostgres } from './0001-ledger.postgres.ts';
 import { videoJobsPostgres, videoJobsSqlite } from './0003-video-jobs.ts';
+import { mediaPostgres, mediaSqlite } from './0004-media.ts';
 import { usageUnitsPostgres, usageUnitsSqlite } from './0002-usage-units.ts';
 
 export interface SchemaMigration {
@@ -18,4 +19,5 @@ export const migrations: readonly SchemaMigration[] = [
   { name: '0001-initial', sqlite: initialSqlite, postgres: [...initialPostgres, ...ledgerPostgres] },
   { name: '0002-usage-units', sqlite: usageUnitsSqlite, postgres: usageUnitsPostgres },
   { name: '0003-video-jobs', sqlite: videoJobsSqlite, postgres: videoJobsPostgres },
+  { name: '0004-media', sqlite: mediaSqlite, postgres: mediaPostgres },
 ];

@@ -1,0 +1,102 @@
+/** Where the bytes of generated media are kept: a directory, or a bucket (media-bucket.ts). */
+import { createHash, randomBytes } from 'node:crypto';
+import { createReadStream } from 'node:fs';
+import { mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { StorageUnavailable } from './storage.ts';
+
+/** Too much was written; nothing of it stays. */
+export class MediaTooLarge extends Error {}
+
+export interface WrittenMedia {
+  readonly bytes: number;
+  /** SHA-256, hexadecimal. */
+  readonly sha256: string;
+}
+
+export interface MediaFiles {
+  /**
+   * Writes all of it or nothing. Throws MediaTooLarge beyond `maxBytes`, StorageUnavailable when the place is full or
+   * cannot be reached, and what `source` throws.
+   */
+  write(id: string, source: Buffer | AsyncIterable<Buffer>, maxBytes: number): Promise<WrittenMedia>;
+  /** The bytes from `start` up to and including `end`. Null when there are none of that id. */
+  read(id: string, start: number, end: number): Promise<AsyncIterable<Buffer> | null>;
+  /** Also when it is gone already. */
+  remove(id: string): Promise<void>;
+  /** Ids of what was written before `beforeMs`, and of writes that were broken off. */
+  list(beforeMs: number): AsyncIterable<string>;
+  /** Throws StorageUnavailable, with a sentence, when nothing could be written now. */
+  check(): Promise<void>;
+}
+
+const unfinished = '.part';
+
+/** Files below `root`, two levels of folders deep by the first characters of their ids. */
+export function mediaDirectory(root: string): MediaFiles {
+  const placeOf = (id: string): string => join(root, id.slice(0, 2), id.slice(2, 4), id);
+  const unavailable = (cause: unknown): unknown => {
+    const { code } = cause as NodeJS.ErrnoException;
+    if (code === undefined) return cause;
+    const reason = code === 'ENOSPC' || code === 'EDQUOT' ? 'the disk is full' : code;
+    return new StorageUnavailable(`media cannot be written to ${root}: ${reason}`, { cause });
+  };
+
+  return {
+    async write(id, source, maxBytes) {
+      const place = placeOf(id);
+      const part = `${place}.${randomBytes(6).toString('hex')}${unfinished}`;
+      const hash = createHash('sha256');
+      let bytes = 0;
+      try {
+        await mkdir(dirname(place), { recursive: true, mode: 0o700 });
+        const file = await open(part, 'wx', 0o600);
+        try {
+          for await (const chunk of source instanceof Uint8Array ? [source] : source) {
+            bytes += chunk.length;
+            if (bytes > maxBytes) throw new MediaTooLarge(`more than ${maxBytes} bytes`);
+            hash.update(chunk);
+            await file.writeFile(chunk);
+          }
+          await file.sync();
+        } finally {
+          await file.close();
+        }
+        await rename(part, place);
+      } catch (cause) {
+        await rm(part, { force: true }).catch(() => {});
+        throw unavailable(cause);
+      }
+      return { bytes, sha256: hash.digest('hex') };
+    },
+    async read(id, start, end) {
+      const place = placeOf(id);
+      const found = await stat(place).catch(() => null);
+      return found === null ? null : createReadStream(place, { start, end });
+    },
+    async remove(id) {
+      await rm(placeOf(id), { force: true });
+    },
+    async *list(beforeMs) {
+      const entries = await readdir(root, { recursive: true, withFileTypes: true }).catch(() => []);
+      for (const entry of entries) {
+        if (!entry.isFile()) continue;
+        const place = join(entry.parentPath, entry.name);
+        const found = await stat(place).catch(() => null);
+        if (found === null || found.mtimeMs >= beforeMs) continue;
+        if (entry.name.endsWith(unfinished)) await rm(place, { force: true });
+        else yield entry.name;
+      }
+    },
+    async check() {
+      try {
+        await mkdir(root, { recursive: true, mode: 0o700 });
+        const probe = join(root, `.check-${randomBytes(6).toString('hex')}`);
+        await (await open(probe, 'wx', 0o600)).close();
+        await rm(probe, { force: true });
+      } catch (cause) {
+        throw unavailable(cause);
+      }
+    },
+  };
+}
