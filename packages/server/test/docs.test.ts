@@ -24,6 +24,7 @@ const apiPages = [
   'chat',
   'completions',
   'embeddings',
+  'speech',
   'stop-stream',
   'models',
   'trending',

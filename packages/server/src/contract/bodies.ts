@@ -3,6 +3,7 @@
  * pass: what one vendor does not know another may. null means absent everywhere.
  */
 import { z } from 'zod';
+import { audioFormats } from './media.ts';
 
 /**
  * A list checked member by member, up to the first that is wrong: z.array would collect a complaint about each of a
@@ -103,6 +104,22 @@ export const openaiEmbeddingBody = z.looseObject({
   input: z.union([texts, tokenIds, list(tokenIds).min(1)]),
   encoding_format: z.enum(['float', 'base64']).nullish(),
   ...embedding,
+});
+
+const speech = {
+  input: z.string().min(1).max(100_000).describe('The text to speak'),
+  model: sampling.model,
+  voice: z.union([z.string().min(1).max(256), z.looseObject({ id: z.string().min(1).max(256) })]).nullish(),
+  instructions: z.string().max(10_000).nullish().describe('How to speak, where the model follows such words'),
+  response_format: z.enum(audioFormats).nullish().describe('Default mp3'),
+  speed: z.number().min(0.25).max(4).nullish().describe('Default 1'),
+  ...ours,
+};
+
+export const speechBody = z.looseObject(speech);
+export const openaiSpeechBody = z.looseObject({
+  ...speech,
+  stream_format: z.enum(['audio']).nullish().describe('Only `audio`: the bytes as they come'),
 });
 
 const whole = (fallback: number, min: number, max: number) =>

@@ -104,6 +104,23 @@ export const endpoints = {
     { input: bodies.openaiEmbeddingBody },
   ),
 
+  speech: row('POST', '/api/v1/audio/tts/generations', 'key', 'audio', 'Text to speech', {
+    input: bodies.speechBody,
+  }),
+  openaiSpeech: row('POST', '/v1/audio/speech', 'key', 'openai', 'Text to speech, OpenAI shape: bytes', {
+    input: bodies.openaiSpeechBody,
+  }),
+  rootSpeech: row(
+    'POST',
+    '/audio/speech',
+    'key',
+    'openai',
+    'Text to speech, OpenAI shape, without a path prefix',
+    {
+      input: bodies.openaiSpeechBody,
+    },
+  ),
+
   media: row(
     'GET',
     '/media/:id/:name',

@@ -91,3 +91,10 @@ const mostTokens = 1e11;
 export function count(value: unknown): number {
   return typeof value === 'number' && value > 0 ? Math.floor(Math.min(value, mostTokens)) : 0;
 }
+
+/** Unicode characters, which is what is billed where a vendor bills text by its length. */
+export function characters(text: string): number {
+  let length = 0;
+  for (const _ of text) length++;
+  return length;
+}

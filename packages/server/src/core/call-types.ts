@@ -18,7 +18,9 @@ export interface Client {
   /** False when the reader is slow: wait for `onDrain`. */
   write(bytes: string | Buffer): boolean;
   onDrain(callback: () => void): void;
-  end(bytes: string): void;
+  end(bytes: string | Buffer): void;
+  /** Breaks the connection off, so that nobody takes what came for the whole. */
+  cut(): void;
 }
 
 /** A call as it came in, authorised. */

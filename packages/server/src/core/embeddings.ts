@@ -32,7 +32,7 @@ export function serveEmbeddings(
   request: EmbeddingRequest,
   body: Buffer,
   dialect: Encoder,
-): Promise<Reply> {
+): Promise<Reply | null> {
   return serveModality(gateway, call, {
     request,
     capability: 'embedding',
@@ -44,11 +44,11 @@ export function serveEmbeddings(
       units: null,
       traits: {},
     }),
-    write: (answer, price) =>
+    write: (answer, facts) =>
       Promise.resolve({
         status: 200,
         headers: { 'content-type': 'application/json' },
-        body: dialect.encode(answer, request, price()),
+        body: dialect.encode(answer, request, facts),
       }),
   });
 }

@@ -68,7 +68,7 @@ export class VendorExchange implements Exchange {
   }
 
   async send(step: MediaStep): Promise<UpstreamResponse> {
-    const { headers, body } = await this.stream(step);
+    const { headers, body } = await this.start(step, this.gateway.settings.timeouts.totalMs);
     const chunks: Buffer[] = [];
     let size = 0;
     for await (const chunk of body) {
@@ -81,9 +81,14 @@ export class VendorExchange implements Exchange {
   }
 
   stream(step: MediaStep): Promise<StreamedResponse> {
+    return this.start(step, this.gateway.settings.timeouts.idleMs);
+  }
+
+  /** `idleMs`: between two chunks of the answer. */
+  private start(step: MediaStep, idleMs: number): Promise<StreamedResponse> {
     return new Promise((resolve, reject) => {
       if (this.over) return reject(cancelled());
-      const request = this.request(step);
+      const request = this.request(step, idleMs);
       let status = 0;
       let headers: Headers = {};
       let refused: Buffer[] | null = null;
@@ -197,7 +202,7 @@ export class VendorExchange implements Exchange {
       : error;
   }
 
-  private request(step: MediaStep): UpstreamRequest {
+  private request(step: MediaStep, idleMs: number): UpstreamRequest {
     const { method = 'POST', path, headers = {}, body } = step;
     const { timeouts } = this.gateway.settings;
     const isStreamed = typeof body === 'object' && 'chunks' in body;
@@ -216,7 +221,7 @@ export class VendorExchange implements Exchange {
         key: this.key,
         accept: '*/*',
         // The first byte comes when the work is done.
-        timeouts: { ...timeouts, firstByteMs: timeouts.totalMs, idleMs: timeouts.totalMs },
+        timeouts: { ...timeouts, firstByteMs: timeouts.totalMs, idleMs },
       },
     );
     return {

@@ -19,6 +19,8 @@ export interface NewMedia {
 }
 
 export interface Media {
+  /** There is a place to store at all. */
+  readonly isConfigured: boolean;
   /** Throws 503 `media_store_unavailable`, 502 `upstream_malformed` beyond the size cap, and what the source throws. */
   put(media: NewMedia): Promise<StoredMedia>;
   /** `origin`: where this gateway answers, as its caller knows it; a configured public URL wins. */
@@ -80,6 +82,7 @@ export async function createMedia({ storage, files, settings }: MediaInput): Pro
       : cause;
 
   return {
+    isConfigured: files.isConfigured,
     async put({ accountId, kind, contentType, source }) {
       const id = randomUUID();
       const plain = contentType.split(';', 1)[0]?.trim().toLowerCase() ?? '';

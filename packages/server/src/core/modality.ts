@@ -38,12 +38,19 @@ export interface Job<R extends CallRequest, A> {
   /** What a repeat under the same Idempotency-Key must be equal to. */
   fingerprint(): string;
   demand(resolved: Resolved): Demand;
-  used(answer: A): Used;
+  used(answer: A, resolved: Resolved): Used;
   /**
-   * Writes the answer down. Called once the vendor has answered and before anything is charged: `price` says what it
-   * costs. Throws where it cannot be delivered, and nothing is charged.
+   * Writes the answer down. Called once the vendor has answered and before anything is charged. Throws where it cannot
+   * be delivered, and nothing is charged.
    */
-  write(answer: A, price: () => SettledFacts): Promise<Reply>;
+  write?(answer: A, facts: SettledFacts): Promise<Reply>;
+  /** Instead of `write`: bytes for the caller's connection as they come. */
+  relay?(answer: A): ByteSource;
+}
+
+export interface ByteSource {
+  readonly contentType: string;
+  readonly bytes: AsyncIterable<Buffer>;
 }
 
 /** One target, prepared for one attempt. */
@@ -53,12 +60,12 @@ interface Prepared<R, A> {
   readonly exchange: VendorExchange;
 }
 
-/** Serves one call whose answer is whole. Throws GatewayError. */
+/** Serves one call. Null: its answer was written on the caller's connection. Throws GatewayError. */
 export async function serveModality<R extends CallRequest, A>(
   gateway: Gateway,
   call: Incoming,
   job: Job<R, A>,
-): Promise<Reply> {
+): Promise<Reply | null> {
   if (gateway.draining) throw new GatewayError('shutting_down', undefined, { retryAfterMs: 1000 });
   const leave = gateway.streams.enter();
   try {
@@ -123,6 +130,8 @@ class MediaCall<R extends CallRequest, A> implements StoppableStream {
   private readonly startedAt = performance.now();
   private attempts = 0;
   private exchange: VendorExchange | null = null;
+  /** What waits for a slow reader. */
+  private wake: (() => void) | null = null;
   /** Why the gateway itself ended the call. */
   private cut: GatewayError | null = null;
 
@@ -145,7 +154,7 @@ class MediaCall<R extends CallRequest, A> implements StoppableStream {
   }
 
   /** Settled when it resolves. Throws what the caller is to be told, settled as well. */
-  async run(): Promise<Reply> {
+  async run(): Promise<Reply | null> {
     const { gateway, plan } = this;
     gateway.streams.add(this);
     plan.call.client.onGone(() => {
@@ -163,31 +172,125 @@ class MediaCall<R extends CallRequest, A> implements StoppableStream {
     return this.cut !== null || (this.plan.call.client.gone && this.plan.call.idempotencyKey === null);
   }
 
-  private async answer(): Promise<Reply> {
+  private async answer(): Promise<Reply | null> {
     const { gateway, plan, job } = this;
-    let priced: Priced | null = null;
-    let end: CallEnd;
-    let reply: Reply;
-    try {
-      const { value, attempts } = await tryTargets(
+    const { value, attempts } = await this.guarded(() =>
+      tryTargets(
         gateway,
         plan,
         () => this.over,
         (target) => this.prepare(target),
         (prepared) => this.perform(prepared),
-      );
-      end = this.ended(job.used(value), attempts);
-      reply = await job.write(value, () => (priced = priceCall(plan, end, null)).facts);
-      priced ??= priceCall(plan, end, null);
-    } catch (error) {
-      await this.settleFailure(this.cut ?? error);
-      throw this.cut ?? error;
-    }
+      ),
+    );
+    if (job.relay !== undefined) return this.relay(value, attempts, job.relay(value));
+    const { reply, end, priced } = await this.guarded(() => this.write(value, attempts));
     const kept = plan.call.idempotencyKey === null ? null : keep(reply);
     const unsettled = await settle(gateway, plan, priced, kept, 'wait');
     report(gateway, plan, end, priced);
     if (unsettled !== null) throw unsettled;
     return { ...reply, headers: { ...reply.headers, ...plan.admission.headers } };
+  }
+
+  /** A failure in here is the call's end: settled, then thrown. */
+  private async guarded<T>(work: () => Promise<T>): Promise<T> {
+    try {
+      return await work();
+    } catch (error) {
+      await this.settleFailure(this.cut ?? error);
+      throw this.cut ?? error;
+    }
+  }
+
+  private async write(
+    value: A,
+    attempts: number,
+  ): Promise<{ readonly reply: Reply; readonly end: CallEnd; readonly priced: Priced }> {
+    const { plan, job } = this;
+    if (job.write === undefined) throw new TypeError('a job writes or relays');
+    const end = this.ended(job.used(value, plan.resolved), attempts);
+    const priced = priceCall(plan, end, null);
+    return { reply: await job.write(value, priced.facts), end, priced };
+  }
+
+  /**
+   * Bytes as they come, the last ones held back until the call is settled. What breaks off before the first is an error
+   * like any other; after it the connection is cut, so that nobody takes a part for the whole.
+   */
+  private async relay(value: A, attempts: number, source: ByteSource): Promise<null> {
+    const { gateway, plan, job } = this;
+    const { client, idempotencyKey } = plan.call;
+    const head = { 'content-type': source.contentType, ...plan.admission.headers };
+    const kept: Buffer[] | null = idempotencyKey === null ? null : [];
+    const pumped = await this.guarded(() => this.pump(source, head, kept));
+    const end: CallEnd = {
+      ...this.ended(job.used(value, plan.resolved), attempts),
+      firstByteMs: pumped.firstByteMs,
+      ...this.brokenEnd(pumped.broken),
+    };
+    const priced = priceCall(plan, end, null);
+    const isWhole = pumped.broken === null;
+    const stored =
+      isWhole && kept !== null ? keep({ status: 200, headers: head, body: Buffer.concat(kept) }) : null;
+    const unsettled = await settle(gateway, plan, priced, stored, isWhole ? 'wait' : 'later');
+    report(gateway, plan, end, priced);
+    if (unsettled !== null && !client.opened) throw unsettled;
+    if (unsettled !== null || !isWhole) client.cut();
+    else {
+      client.open(head);
+      client.end(pumped.last);
+    }
+    return null;
+  }
+
+  /** All but the last bytes, to the caller. Throws while nothing was seen; later `broken` says what happened. */
+  private async pump(
+    source: ByteSource,
+    head: Readonly<Record<string, string>>,
+    kept: Buffer[] | null,
+  ): Promise<{ readonly last: Buffer; readonly broken: GatewayError | null; readonly firstByteMs: number }> {
+    const { client } = this.plan.call;
+    let last: Buffer | null = null;
+    let firstByteMs = 0;
+    let broken: GatewayError | null = null;
+    try {
+      for await (const chunk of source.bytes) {
+        if (chunk.length === 0) continue;
+        kept?.push(chunk);
+        if (last === null) firstByteMs = performance.now() - this.startedAt;
+        else {
+          client.open(head);
+          if (!client.write(last)) await this.drained();
+        }
+        last = chunk;
+      }
+    } catch (error) {
+      if (!client.opened) throw error;
+      broken = this.cut ?? (error instanceof GatewayError ? error : new GatewayError('internal'));
+    }
+    if (last === null) throw new GatewayError('upstream_malformed', 'The provider answered nothing.');
+    return { last, broken, firstByteMs };
+  }
+
+  private brokenEnd(error: GatewayError | null): Partial<CallEnd> {
+    if (error === null) return {};
+    return this.over && this.cut === null
+      ? { ending: 'client_cancelled', httpStatus: 499, finishReason: 'cancelled' }
+      : { ending: endingOf(error), errorCode: error.code, finishReason: 'error' };
+  }
+
+  /** Until the caller has read what was written, or is gone. */
+  private drained(): Promise<void> {
+    const { client } = this.plan.call;
+    if (client.gone) return Promise.resolve();
+    return new Promise((resolve) => {
+      if (this.wake === null) {
+        const wake = (): void => this.wake?.();
+        client.onDrain(wake);
+        client.onGone(wake);
+      }
+      this.wake = resolve;
+    });
   }
 
   private ended({ usage, source, units, traits }: Used, attempts: number): CallEnd {

@@ -38,3 +38,15 @@ export interface EmbeddingDialect {
   decode(body: Buffer): EmbeddingRequest;
   encode(answer: EmbeddingAnswer, request: EmbeddingRequest, facts: SettledFacts): string;
 }
+
+/** Sound that was made and stored. */
+export interface SpokenFile {
+  /** A link, or a data: URL where nothing is stored. */
+  readonly url: string;
+  readonly contentType: string;
+  readonly bytes: number;
+  /** Base64, where nothing is stored. */
+  readonly content: string | null;
+  /** null = the link does not expire. */
+  readonly expiresAtMs: number | null;
+}

@@ -50,7 +50,11 @@ export class RawClient implements Client {
     this.outgoing.on('drain', callback);
   }
 
-  end(bytes: string): void {
+  end(bytes: string | Buffer): void {
     if (!this.gone) this.outgoing.end(bytes);
+  }
+
+  cut(): void {
+    this.outgoing.destroy();
   }
 }

@@ -1,4 +1,6 @@
 /** Every vendor the gateway can call. */
+import { deepgram } from './deepgram.ts';
+import { elevenlabs } from './elevenlabs.ts';
 import { anthropic } from './anthropic/index.ts';
 import { google } from './google/index.ts';
 import { local } from './local/sandbox.ts';
@@ -11,6 +13,8 @@ export const vendors: readonly Provider[] = [
   anthropic,
   google,
   ...openaiCompatible.slice(1),
+  elevenlabs,
+  deepgram,
   generic,
   ...ownServers,
   local,

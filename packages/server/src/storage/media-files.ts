@@ -15,6 +15,8 @@ export interface WrittenMedia {
 }
 
 export interface MediaFiles {
+  /** false: nothing can ever be written, because nobody said where. */
+  readonly isConfigured: boolean;
   /**
    * Writes all of it or nothing. Throws MediaTooLarge beyond `maxBytes`, StorageUnavailable when the place is full or
    * cannot be reached, and what `source` throws.
@@ -43,6 +45,7 @@ export function mediaDirectory(root: string): MediaFiles {
   };
 
   return {
+    isConfigured: true,
     async write(id, source, maxBytes) {
       const place = placeOf(id);
       const part = `${place}.${randomBytes(6).toString('hex')}${unfinished}`;

@@ -23,6 +23,7 @@ const refuse = async (): Promise<never> => {
 };
 
 const nowhere: MediaFiles = {
+  isConfigured: false,
   write: refuse,
   read: async () => null,
   remove: async () => {},

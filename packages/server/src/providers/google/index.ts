@@ -5,6 +5,7 @@ import { decodeAnswer } from './answer.ts';
 import { decodeError } from './errors.ts';
 import { embedding } from './embeddings.ts';
 import { encodeRequest } from './request.ts';
+import { speech } from './speech.ts';
 import { createStreamDecoder } from './stream.ts';
 
 const chat: ChatCodec = {
@@ -27,6 +28,7 @@ export const google: Provider = {
   chat,
   completion: { ...completionFrom(chat, 'Google Gemini'), inlineMedia: true },
   embedding,
+  speech,
   proof: {
     sdk: '@google/genai 3.1.0',
     covers: [

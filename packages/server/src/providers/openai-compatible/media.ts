@@ -2,6 +2,7 @@
 import type { Provider } from '../provider.ts';
 import { cohereEmbedding } from '../cohere-embeddings.ts';
 import { embeddingCodecOf } from './embeddings.ts';
+import { speechCodecOf } from './speech.ts';
 
 type Media = Pick<Provider, 'embedding' | 'image' | 'speech' | 'transcription' | 'translation'>;
 
@@ -9,5 +10,7 @@ export function mediaOf(vendor: string): Media {
   const embedding = vendor === 'cohere' ? cohereEmbedding : embeddingCodecOf(vendor);
   const media: { -readonly [Name in keyof Media]: Media[Name] } = {};
   if (embedding !== undefined) media.embedding = embedding;
+  const speech = speechCodecOf(vendor);
+  if (speech !== undefined) media.speech = speech;
   return media;
 }

@@ -4,6 +4,7 @@ import json
 import logging
 import socket
 import time
+import urllib.request
 
 import indoxhub
 from indoxhub import Client, exceptions as errors
@@ -420,6 +421,16 @@ def embeddings():
     single = client.embeddings("seven77")
     assert single["model"] == "text-embedding-3-small" and single["data"][0][0] == 7
     raises(errors.InvalidParametersError, lambda: client.embeddings([]), "text")
+
+@check
+def text_to_speech():
+    """client.text_to_speech: a link that a plain GET opens, characters and cost"""
+    answer = client.text_to_speech("Hello there", model="openai/tts-1", voice="nova", response_format="mp3", speed=1.0)
+    assert answer["success"] and answer["data"]["url"] == answer["data"]["audio_url"]
+    with urllib.request.urlopen(answer["data"]["audio_url"]) as sound:
+        assert sound.headers["Content-Type"] == "audio/mpeg" and sound.read().startswith(b"ID3Hello there")
+    assert answer["usage"]["characters"] == 11 and abs(answer["usage"]["cost"] - 0.000165) < 1e-12
+    raises(errors.InvalidParametersError, lambda: client.text_to_speech("x", speed=9), "speed")
 
 
 main()

@@ -286,5 +286,14 @@ def embeddings():
     assert bare.embeddings.create(model=name, input="abc").data[0].embedding[0] == 3.0
     raises(openai.BadRequestError, lambda: client.embeddings.create(model=name, input=[]), "input")
 
+@check
+def speech():
+    """audio.speech: create, and streamed to a file"""
+    answer = client.audio.speech.create(model="openai/tts-1", voice="alloy", input="Hello there")
+    assert answer.content.startswith(b"ID3Hello there") and answer.response.headers["content-type"] == "audio/mpeg"
+    with client.audio.speech.with_streaming_response.create(model="openai/tts-1", voice="alloy", input="abc") as stream:
+        assert b"".join(stream.iter_bytes()) == answer.content.replace(b"Hello there", b"abc")
+    raises(openai.BadRequestError, lambda: client.audio.speech.create(model="openai/tts-1", voice="alloy", input=""), "input")
+
 
 main()

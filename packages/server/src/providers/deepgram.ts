@@ -1,0 +1,70 @@
+/** Deepgram: everything but the text itself is in the query. */
+import { badField } from '../contract/errors.ts';
+import type { AudioFormat } from '../contract/media.ts';
+import { audioTypes, requireFormat, requireSound, requireSpeed } from './audio-types.ts';
+import { isObject, tryParse } from './exact-json.ts';
+import type { Provider, SpeechCodec, UpstreamFailure } from './provider.ts';
+
+const encodings: Partial<Record<AudioFormat, Readonly<Record<string, string>>>> = {
+  mp3: { encoding: 'mp3' },
+  opus: { encoding: 'opus', container: 'ogg' },
+  aac: { encoding: 'aac' },
+  flac: { encoding: 'flac' },
+  wav: { encoding: 'linear16', container: 'wav' },
+  pcm: { encoding: 'linear16', container: 'none' },
+};
+
+/** `aura-2` with a voice is one model to Deepgram: `aura-2-thalia-en`. */
+function modelOf(model: string, voice: string | null): string {
+  if (voice === null) return model === 'aura-2' ? 'aura-2-thalia-en' : model;
+  if (!/^[\w-]{1,64}$/.test(voice))
+    throw badField('voice', "Invalid value for 'voice': must be a voice of Deepgram");
+  if (voice.startsWith('aura')) return voice;
+  return model.split('-').length > 2 ? model : `${model}-${voice}${voice.includes('-') ? '' : '-en'}`;
+}
+
+const speech: SpeechCodec = {
+  async run(request, target, exchange) {
+    requireFormat(request.format, Object.keys(encodings) as AudioFormat[]);
+    requireSpeed(request.speed, 0.7, 1.5);
+    const query = new URLSearchParams({
+      model: modelOf(target.model, request.voice),
+      ...encodings[request.format],
+      ...(request.speed === 1 ? {} : { speed: String(request.speed) }),
+    });
+    for (const [name, value] of Object.entries(request.params))
+      if (typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean')
+        query.set(name, String(value));
+    const answer = await exchange.stream({
+      path: `/v1/speak?${query.toString()}`,
+      body: JSON.stringify({ text: request.input }),
+    });
+    requireSound(answer);
+    return { contentType: audioTypes[request.format], audio: answer.body, usage: () => null };
+  },
+  decodeError,
+};
+
+/** `{err_code, err_msg}`, or newer `{category, message}`. */
+export function decodeError(status: number, body: Buffer): UpstreamFailure {
+  const parsed = tryParse(body);
+  const text = (value: unknown): string | null => (typeof value === 'string' ? value.slice(0, 1000) : null);
+  if (!isObject(parsed)) return { status, code: null, message: null, param: null };
+  return {
+    status,
+    code: text(parsed['err_code'] ?? parsed['category']),
+    message: text(parsed['err_msg'] ?? parsed['message'] ?? parsed['details']),
+    param: null,
+  };
+}
+
+export const deepgram: Provider = {
+  id: 'deepgram',
+  name: 'Deepgram',
+  keyNames: ['DEEPGRAM_API_KEY'],
+  baseUrlNames: ['DEEPGRAM_BASE_URL'],
+  baseUrl: 'https://api.deepgram.com',
+  auth: { header: 'authorization', prefix: 'Token ' },
+  speech,
+  proof: { sdk: null, covers: [] },
+};
