@@ -124,6 +124,7 @@ class MediaCall<R extends CallRequest, A> implements StoppableStream {
   readonly id: string;
   readonly accountId: string;
   readonly alias = null;
+  slot = 0;
   private readonly gateway: Gateway;
   private readonly plan: BasePlan;
   private readonly job: Job<R, A>;

@@ -24,6 +24,7 @@ export class StreamCall implements StreamConsumer, StoppableStream {
   readonly id: string;
   readonly accountId: string;
   readonly alias: string | null;
+  slot = 0;
   private readonly gateway: Gateway;
   private readonly plan: Plan;
   private readonly budget: StreamBudget;

@@ -3,6 +3,8 @@ export interface StoppableStream {
   readonly id: string;
   readonly accountId: string;
   readonly alias: string | null;
+  /** Its place in the list of what runs; kept by `Streams`, 0 until then. */
+  slot: number;
   /** Ends the stream as stopped. False when it was ending already. */
   stop(): boolean;
   /** The server goes down: ends the stream typed and settled. */
@@ -26,7 +28,13 @@ export interface Streams {
 }
 
 export function createStreams(): Streams {
-  const byId = new Map<string, StoppableStream>();
+  /**
+   * A list, because every call comes and goes here. A Map that is added to and deleted from at that pace leaves its
+   * outgrown tables behind, each holding what ran then and the table after it: the young collector takes that for
+   * living, and no call dies before the next full collection. By id one is looked for when somebody stops a stream.
+   */
+  const running: StoppableStream[] = [];
+  const byId = (id: string): StoppableStream | undefined => running.find((each) => each.id === id);
   const byAlias = new Map<string, StoppableStream>();
   let waiters: (() => void)[] = [];
   let calls = 0;
@@ -44,28 +52,35 @@ export function createStreams(): Streams {
       };
     },
     add(stream) {
-      byId.set(stream.id, stream);
+      stream.slot = running.length;
+      running.push(stream);
       if (stream.alias !== null) byAlias.set(aliasKey(stream.accountId, stream.alias), stream);
       if (shut) stream.shutDown();
     },
     remove(stream) {
-      byId.delete(stream.id);
+      if (running[stream.slot] !== stream) return;
+      const last = running.pop();
+      if (last !== undefined && last !== stream) {
+        running[stream.slot] = last;
+        last.slot = stream.slot;
+      }
       if (stream.alias === null) return;
       const key = aliasKey(stream.accountId, stream.alias);
       if (byAlias.get(key) === stream) byAlias.delete(key);
     },
     stop(accountId, idOrAlias) {
-      const byName = byId.get(idOrAlias);
+      const byName = byId(idOrAlias);
       const stream = byName?.accountId === accountId ? byName : byAlias.get(aliasKey(accountId, idOrAlias));
       return stream?.stop() ?? null;
     },
-    stopById: (id) => byId.get(id)?.stop() ?? false,
+    stopById: (id) => byId(id)?.stop() ?? false,
     get size() {
-      return byId.size;
+      return running.length;
     },
     shutDown() {
       shut = true;
-      for (const stream of byId.values()) stream.shutDown();
+      // A copy: who ends by it leaves the list.
+      for (const stream of running.slice()) stream.shutDown();
     },
     drained: () => (calls === 0 ? Promise.resolve() : new Promise((resolve) => waiters.push(resolve))),
   };

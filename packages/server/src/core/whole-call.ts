@@ -57,6 +57,7 @@ export class WholeCall implements StoppableStream {
   readonly id: string;
   readonly accountId: string;
   readonly alias = null;
+  slot = 0;
   private readonly gateway: Gateway;
   private readonly plan: Plan;
   private readonly startedAt = performance.now();
