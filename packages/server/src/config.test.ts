@@ -82,6 +82,7 @@ describe('defaults and precedence', () => {
       heartbeatMs: 15_000,
       allowPrivateUrls: false,
       maxBodyBytes: 33_554_432,
+      maxUploadBytes: 104_857_600,
       mediaRetentionMs: 604_800_000,
       maxMediaBytes: 1_073_741_824,
       mediaDir: null,

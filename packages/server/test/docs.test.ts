@@ -25,6 +25,7 @@ const apiPages = [
   'completions',
   'embeddings',
   'speech',
+  'transcriptions',
   'stop-stream',
   'models',
   'trending',

@@ -109,6 +109,7 @@ export const fileSchema = z.strictObject({
     'onOff',
   ),
   max_body: setting('maxBodyBytes', 'The largest request body; default 32MiB', 'number'),
+  max_upload: setting('maxUploadBytes', 'The largest file of a form, a sound say; default 100MiB', 'number'),
   media: z
     .strictObject({
       retention: setting('mediaRetentionMs', 'How long generated media is kept; default 168h'),

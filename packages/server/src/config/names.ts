@@ -205,6 +205,13 @@ export const names: { readonly [K in keyof Plain]: Name<Plain[K]> } = {
     fallback: null,
     fixed: true,
   },
+  maxUploadBytes: {
+    env: ['INDOXHUB_MAX_UPLOAD'],
+    flag: 'max-upload',
+    file: ['max_upload'],
+    read: size(1024, 2 ** 40),
+    fallback: 100 * 2 ** 20,
+  },
   maxBodyBytes: {
     env: ['INDOXHUB_MAX_BODY'],
     flag: 'max-body',

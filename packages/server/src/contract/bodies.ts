@@ -3,7 +3,7 @@
  * pass: what one vendor does not know another may. null means absent everywhere.
  */
 import { z } from 'zod';
-import { audioFormats } from './media.ts';
+import { audioFormats, transcriptFormats } from './media.ts';
 
 /**
  * A list checked member by member, up to the first that is wrong: z.array would collect a complaint about each of a
@@ -120,6 +120,29 @@ export const speechBody = z.looseObject(speech);
 export const openaiSpeechBody = z.looseObject({
   ...speech,
   stream_format: z.enum(['audio']).nullish().describe('Only `audio`: the bytes as they come'),
+});
+
+const transcription = {
+  file: z
+    .string()
+    .describe('The sound: mp3, wav, m4a, ogg, flac, webm and what else the provider takes')
+    .meta({ format: 'binary' }),
+  model: sampling.model,
+  prompt: z.string().optional(),
+  response_format: z.enum(transcriptFormats).optional().describe('Default json'),
+  temperature: z.number().min(0).max(1).optional(),
+  provider: z.string().optional(),
+  byok_api_key: z.string().optional(),
+};
+
+export const translationForm = z.looseObject(transcription);
+export const transcriptionForm = z.looseObject({
+  ...transcription,
+  language: z.string().optional(),
+  timestamp_granularities: z
+    .string()
+    .optional()
+    .describe('A JSON list of `word` and `segment`; on /v1 the field `timestamp_granularities[]`, repeated'),
 });
 
 const whole = (fallback: number, min: number, max: number) =>

@@ -19,6 +19,8 @@ export interface Endpoint {
   readonly summary: string;
   /** Schema of the JSON body, or of the query for GET. */
   readonly input?: ZodType;
+  /** Schema of a multipart form; its file is documented by `file`. */
+  readonly form?: ZodType;
   /** Answers server-sent events when the body says `stream: true`. */
   readonly streams?: boolean;
 }
@@ -29,7 +31,7 @@ const row = <A extends Auth, M extends Endpoint['method']>(
   auth: A,
   tag: string,
   summary: string,
-  more: Pick<Endpoint, 'input' | 'streams'> = {},
+  more: Pick<Endpoint, 'input' | 'form' | 'streams'> = {},
 ): Endpoint & { readonly auth: A; readonly method: M } => ({ method, path, auth, tag, summary, ...more });
 
 export const endpoints = {
@@ -118,6 +120,60 @@ export const endpoints = {
     'Text to speech, OpenAI shape, without a path prefix',
     {
       input: bodies.openaiSpeechBody,
+    },
+  ),
+
+  transcription: row('POST', '/api/v1/audio/stt/transcriptions', 'key', 'audio', 'Speech to text', {
+    form: bodies.transcriptionForm,
+  }),
+  translation: row(
+    'POST',
+    '/api/v1/audio/stt/translations',
+    'key',
+    'audio',
+    'Speech of any language to English text',
+    {
+      form: bodies.translationForm,
+    },
+  ),
+  openaiTranscription: row(
+    'POST',
+    '/v1/audio/transcriptions',
+    'key',
+    'openai',
+    'Speech to text, OpenAI shape',
+    {
+      form: bodies.transcriptionForm,
+    },
+  ),
+  openaiTranslation: row(
+    'POST',
+    '/v1/audio/translations',
+    'key',
+    'openai',
+    'Speech to English text, OpenAI shape',
+    {
+      form: bodies.translationForm,
+    },
+  ),
+  rootTranscription: row(
+    'POST',
+    '/audio/transcriptions',
+    'key',
+    'openai',
+    'Speech to text, OpenAI shape, without a path prefix',
+    {
+      form: bodies.transcriptionForm,
+    },
+  ),
+  rootTranslation: row(
+    'POST',
+    '/audio/translations',
+    'key',
+    'openai',
+    'Speech to English text, OpenAI shape, without a path prefix',
+    {
+      form: bodies.translationForm,
     },
   ),
 

@@ -5,7 +5,7 @@
  */
 import type { JsonObject } from './chat.ts';
 import type { CallRequest } from './request.ts';
-import type { TokenUsage, UnitCount } from './usage.ts';
+import type { TokenUsage } from './usage.ts';
 
 /** Input texts, or lists of token ids (`/v1` only). Never empty. */
 export type EmbeddingInput = readonly string[] | readonly (readonly number[])[];
@@ -104,7 +104,8 @@ export interface SpeechAnswer {
   usage(): TokenUsage | null;
 }
 
-export type TranscriptFormat = 'json' | 'text' | 'srt' | 'verbose_json' | 'vtt';
+export const transcriptFormats = ['json', 'text', 'srt', 'verbose_json', 'vtt'] as const;
+export type TranscriptFormat = (typeof transcriptFormats)[number];
 
 export interface TranscriptionRequest extends CallRequest {
   readonly kind: 'stt' | 'translation';
@@ -127,10 +128,12 @@ export interface TranscriptWord {
   readonly end: number;
 }
 
+/** With whatever else the vendor says of it. */
 export interface TranscriptSegment {
   readonly text: string;
   readonly start: number;
   readonly end: number;
+  readonly [more: string]: unknown;
 }
 
 export interface TranscriptionAnswer {
@@ -141,6 +144,6 @@ export interface TranscriptionAnswer {
   readonly words: readonly TranscriptWord[] | null;
   readonly segments: readonly TranscriptSegment[] | null;
   readonly usage: TokenUsage | null;
-  /** Where the vendor counts what it bills in units. */
-  readonly units?: UnitCount | null;
+  /** OpenAI's extras: `logprobs`. */
+  readonly extra?: JsonObject;
 }

@@ -86,6 +86,8 @@ export interface Settings {
   /** Upstreams that data routes reach by caller-given URL may be on these networks although they are private. */
   readonly allowPrivateUrls: boolean;
   readonly maxBodyBytes: number;
+  /** The largest file of a form. */
+  readonly maxUploadBytes: number;
   /** How long generated media is kept and its links open. */
   readonly mediaRetentionMs: number;
   /** The largest file that is stored. */

@@ -2,7 +2,7 @@
 import type { CallIdentity, SettledFacts, StreamFailure } from '../contract/answer.ts';
 import type { ChatAnswer, ChatEvent, ChatRequest, FinishReason, Wire } from '../contract/chat.ts';
 import type { GatewayError } from '../contract/errors.ts';
-import type { EmbeddingAnswer, EmbeddingRequest } from '../contract/media.ts';
+import type { EmbeddingAnswer, EmbeddingRequest, TranscriptionAnswer } from '../contract/media.ts';
 
 /** Canonical events → the caller's frames. One per stream. */
 export interface StreamEncoder {
@@ -49,4 +49,17 @@ export interface SpokenFile {
   readonly content: string | null;
   /** null = the link does not expire. */
   readonly expiresAtMs: number | null;
+}
+
+/** A transcript, ready to be written. */
+export interface WrittenTranscript {
+  readonly answer: TranscriptionAnswer;
+  /** Seconds, measured where the sound tells, else as the vendor says. */
+  readonly duration: number | null;
+  /** The chat model that turned the transcript into English, where the speech model did not. */
+  readonly translated: {
+    readonly model: string;
+    readonly requestId: string;
+    readonly cost: number | null;
+  } | null;
 }

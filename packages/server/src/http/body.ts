@@ -2,6 +2,9 @@
 import type { IncomingMessage } from 'node:http';
 import { GatewayError } from '../contract/errors.ts';
 
+/** A body that takes longer is one nobody will finish. */
+const patienceMs = 60_000;
+
 /** Throws body_too_large before the whole body was read, and unsupported_media_type for what is not JSON. */
 export function readBody(incoming: IncomingMessage, maxBytes: number): Promise<Buffer> {
   const { headers } = incoming;
@@ -30,18 +33,27 @@ export function readBytes(incoming: IncomingMessage, maxBytes: number): Promise<
   return new Promise((resolve, reject) => {
     const chunks: Buffer[] = [];
     let size = 0;
+    const late = setTimeout(() => {
+      incoming.off('data', take).pause();
+      reject(new GatewayError('bad_request', 'The request body took too long.'));
+    }, patienceMs);
     const take = (chunk: Buffer): void => {
       size += chunk.length;
       if (size <= maxBytes) return void chunks.push(chunk);
+      clearTimeout(late);
       chunks.length = 0;
       incoming.off('data', take).pause();
       reject(tooLarge());
     };
     incoming.on('data', take);
     incoming.on('end', () => {
+      clearTimeout(late);
       const first = chunks[0];
       resolve(chunks.length === 1 && first !== undefined ? first : Buffer.concat(chunks, size));
     });
-    incoming.on('error', () => reject(new GatewayError('bad_request', 'The request body was cut off.')));
+    incoming.on('error', () => {
+      clearTimeout(late);
+      reject(new GatewayError('bad_request', 'The request body was cut off.'));
+    });
   });
 }

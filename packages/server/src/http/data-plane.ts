@@ -1,13 +1,21 @@
 /** All data routes: those that callers spend money on. */
 import type { Gateway } from '../core/gateway.ts';
 import { mountDoors } from './door.ts';
+import { Spool } from './multipart.ts';
 import type { RawRoutes } from './route.ts';
 import { rawChatRoutes } from './routes/chat.ts';
 import { embeddingDoors } from './routes/embeddings.ts';
 import { speechDoors } from './routes/speech.ts';
+import { transcriptionDoors } from './routes/transcriptions.ts';
 
 export function dataRoutes(gateway: Gateway): RawRoutes {
+  const spool = new Spool(gateway.settings.dataDir);
+  spool.clear();
   const routes = rawChatRoutes(gateway);
-  mountDoors(routes, gateway, [...embeddingDoors(gateway), ...speechDoors(gateway)]);
+  mountDoors(routes, gateway, [
+    ...embeddingDoors(gateway),
+    ...speechDoors(gateway),
+    ...transcriptionDoors(gateway, spool),
+  ]);
   return routes;
 }

@@ -33,8 +33,19 @@ const security: Readonly<Record<Endpoint['auth'], Json[]>> = {
   admin_or_loopback: [{ adminKey: [] }],
 };
 
+/** The body, in each media type it may have. */
+function bodyOf(method: string, schemas: Readonly<Record<string, z.ZodType | undefined>>): Json {
+  const content: Json = {};
+  for (const [type, schema] of Object.entries(schemas))
+    if (schema !== undefined)
+      content[type] = { schema: z.toJSONSchema(schema, { io: 'input', unrepresentable: 'any' }) };
+  return method === 'GET' || Object.keys(content).length === 0
+    ? {}
+    : { requestBody: { required: true, content } };
+}
+
 function operation(name: string, endpoint: Endpoint): Json {
-  const { tag, summary, input, streams, method } = endpoint;
+  const { tag, summary, input, form, streams, method } = endpoint;
   const isNative = !endpoint.path.startsWith('/v1');
   const error = {
     content: {
@@ -49,16 +60,7 @@ function operation(name: string, endpoint: Endpoint): Json {
     summary,
     security: security[endpoint.auth],
     parameters: parametersOf(endpoint),
-    ...(method === 'GET' || input === undefined
-      ? {}
-      : {
-          requestBody: {
-            required: true,
-            content: {
-              'application/json': { schema: z.toJSONSchema(input, { io: 'input', unrepresentable: 'any' }) },
-            },
-          },
-        }),
+    ...bodyOf(method, { 'application/json': input, 'multipart/form-data': form }),
     responses: {
       '200': { description: 'Success', content: answer },
       default: { description: 'An error of the error table', ...error },

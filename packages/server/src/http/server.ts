@@ -49,7 +49,8 @@ export function createHttpServer(app: App, raw: RawRoutes = new RawRoutes()): Se
   const server = createServer(
     {
       headersTimeout: 10_000,
-      requestTimeout: 60_000,
+      // Bodies have limits of their own: a minute for JSON, no pause of half a minute in an upload.
+      requestTimeout: 3_600_000,
       keepAliveTimeout: 65_000,
       connectionsCheckingInterval: 2_000,
       maxHeaderSize: 16_384,

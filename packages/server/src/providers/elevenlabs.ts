@@ -1,9 +1,11 @@
 /** ElevenLabs: speech from text. The voice is part of the path, the format a query. */
-import { badField } from '../contract/errors.ts';
-import type { AudioFormat } from '../contract/media.ts';
+import { badField, GatewayError } from '../contract/errors.ts';
+import type { AudioFormat, TranscriptionAnswer, TranscriptWord } from '../contract/media.ts';
 import { audioTypes, requireFormat, requireSound, requireSpeed } from './audio-types.ts';
-import { isObject, tryParse } from './exact-json.ts';
-import type { Provider, SpeechCodec, UpstreamFailure } from './provider.ts';
+import { isObject, parseUpstream, tryParse } from './exact-json.ts';
+import { multipart } from './multipart.ts';
+import type { Provider, SpeechCodec, TranscriptionCodec, UpstreamFailure } from './provider.ts';
+import { segmentsOf } from './transcripts.ts';
 
 const formats: Partial<Record<AudioFormat, string>> = {
   mp3: 'mp3_44100_128',
@@ -43,6 +45,52 @@ const speech: SpeechCodec = {
   decodeError,
 };
 
+const transcription: TranscriptionCodec = {
+  async run(request, target, exchange) {
+    const { file, language, params } = request;
+    const fields: [string, string][] = [
+      ['model_id', target.model],
+      ['timestamps_granularity', 'word'],
+      ...(language === null ? [] : ([['language_code', language]] as [string, string][])),
+    ];
+    for (const [name, value] of Object.entries(params))
+      fields.push([name, typeof value === 'string' ? value : JSON.stringify(value)]);
+    const { fileName, contentType, bytes } = file;
+    const form = multipart([
+      ...fields,
+      { name: 'file', fileName, contentType, bytes, read: () => file.read() },
+    ]);
+    const headers = { 'content-type': form.contentType };
+    const { body } = await exchange.send({ path: '/v1/speech-to-text', headers, body: form.body });
+    return decodeTranscript(body);
+  },
+  decodeError,
+};
+
+function decodeTranscript(body: Buffer): TranscriptionAnswer {
+  const answer = parseUpstream(body);
+  if (typeof answer['text'] !== 'string') throw new GatewayError('upstream_malformed');
+  const list: unknown[] = Array.isArray(answer['words']) ? answer['words'] : [];
+  const words = list
+    .filter(isObject)
+    // Spaces and noises are listed among the words.
+    .filter(({ type }) => type === undefined || type === 'word')
+    .map(({ text, start, end }): TranscriptWord => ({
+      word: typeof text === 'string' ? text : '',
+      start: typeof start === 'number' ? start : 0,
+      end: typeof end === 'number' ? end : 0,
+    }));
+  const language = answer['language_code'];
+  return {
+    text: answer['text'],
+    language: typeof language === 'string' ? language : null,
+    duration: null,
+    words,
+    segments: segmentsOf(words),
+    usage: null,
+  };
+}
+
 /** `{detail: {status, message}}`, `{detail: "…"}` or FastAPI's list. */
 export function decodeError(status: number, body: Buffer): UpstreamFailure {
   const parsed = tryParse(body);
@@ -67,5 +115,6 @@ export const elevenlabs: Provider = {
   baseUrl: 'https://api.elevenlabs.io',
   auth: { header: 'xi-api-key' },
   speech,
+  transcription,
   proof: { sdk: null, covers: [] },
 };

@@ -1,4 +1,5 @@
 /** Every vendor the gateway can call. */
+import { assemblyai } from './assemblyai.ts';
 import { deepgram } from './deepgram.ts';
 import { elevenlabs } from './elevenlabs.ts';
 import { anthropic } from './anthropic/index.ts';
@@ -15,6 +16,7 @@ export const vendors: readonly Provider[] = [
   ...openaiCompatible.slice(1),
   elevenlabs,
   deepgram,
+  assemblyai,
   generic,
   ...ownServers,
   local,

@@ -10,6 +10,7 @@ import type { ServerResponse } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { embedding } from '../fakes/embeddings.ts';
 import { speaking } from '../fakes/speech.ts';
+import { transcribing } from '../fakes/transcriptions.ts';
 import { chatAnswer, finishEvent, usageEvent, type Script, type SeenCall } from '../upstream.ts';
 
 const usage = { prompt_tokens: 12, completion_tokens: 8 };
@@ -117,6 +118,7 @@ async function stream(call: SeenCall, response: ServerResponse, text: string, as
 export const vendor: Script = async (call, response) => {
   if (call.path.endsWith('/embeddings')) return embedding(call, response);
   if (call.path.endsWith('/audio/speech')) return speaking(call, response);
+  if (/\/audio\/trans/.test(call.path)) return transcribing(call, response);
   const { messages, ...params } = call.body as { messages?: Message[]; prompt?: unknown; stream?: boolean };
   const last = messages?.at(-1);
   const asked = last === undefined ? textOf(params.prompt) : textOf(last.content);

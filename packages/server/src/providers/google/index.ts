@@ -6,6 +6,7 @@ import { decodeError } from './errors.ts';
 import { embedding } from './embeddings.ts';
 import { encodeRequest } from './request.ts';
 import { speech } from './speech.ts';
+import { transcription } from './transcriptions.ts';
 import { createStreamDecoder } from './stream.ts';
 
 const chat: ChatCodec = {
@@ -29,6 +30,7 @@ export const google: Provider = {
   completion: { ...completionFrom(chat, 'Google Gemini'), inlineMedia: true },
   embedding,
   speech,
+  transcription,
   proof: {
     sdk: '@google/genai 3.1.0',
     covers: [

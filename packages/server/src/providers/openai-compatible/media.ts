@@ -3,6 +3,7 @@ import type { Provider } from '../provider.ts';
 import { cohereEmbedding } from '../cohere-embeddings.ts';
 import { embeddingCodecOf } from './embeddings.ts';
 import { speechCodecOf } from './speech.ts';
+import { transcriptionCodecOf, translationCodecOf } from './transcriptions.ts';
 
 type Media = Pick<Provider, 'embedding' | 'image' | 'speech' | 'transcription' | 'translation'>;
 
@@ -12,5 +13,9 @@ export function mediaOf(vendor: string): Media {
   if (embedding !== undefined) media.embedding = embedding;
   const speech = speechCodecOf(vendor);
   if (speech !== undefined) media.speech = speech;
+  const transcription = transcriptionCodecOf(vendor);
+  if (transcription !== undefined) media.transcription = transcription;
+  const translation = translationCodecOf(vendor);
+  if (translation !== undefined) media.translation = translation;
   return media;
 }

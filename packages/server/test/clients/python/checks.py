@@ -3,9 +3,11 @@
 import json
 import os
 import sys
+import tempfile
 import time
 import traceback
 import urllib.request
+import wave
 
 URL = os.environ["GATEWAY_URL"]
 KEY = os.environ["GATEWAY_KEY"]
@@ -48,6 +50,17 @@ def raises(kind, function, *words):
             assert word.lower() in str(error).lower(), f"no {word!r} in {error}"
         return error
     raise AssertionError(f"nothing was raised, {kind.__name__} expected")
+
+
+def silence(seconds):
+    """A WAV file on disk."""
+    path = os.path.join(tempfile.mkdtemp(), "clip.wav")
+    with wave.open(path, "wb") as out:
+        out.setnchannels(1)
+        out.setsampwidth(2)
+        out.setframerate(8000)
+        out.writeframes(b"\0\0" * 8000 * seconds)
+    return path
 
 
 def main():

@@ -9,7 +9,7 @@ import urllib.request
 import indoxhub
 from indoxhub import Client, exceptions as errors
 
-from checks import EXPIRED_TOKEN, KEY, MODEL, URL, account_key, check, main, raises
+from checks import EXPIRED_TOKEN, KEY, MODEL, URL, account_key, check, main, raises, silence
 
 logging.disable(logging.CRITICAL)
 HELLO = [{"role": "user", "content": "Hello there"}]
@@ -431,6 +431,21 @@ def text_to_speech():
         assert sound.headers["Content-Type"] == "audio/mpeg" and sound.read().startswith(b"ID3Hello there")
     assert answer["usage"]["characters"] == 11 and abs(answer["usage"]["cost"] - 0.000165) < 1e-12
     raises(errors.InvalidParametersError, lambda: client.text_to_speech("x", speed=9), "speed")
+
+@check
+def speech_to_text():
+    """client.speech_to_text: text, words, subtitles, length and cost; translate_audio"""
+    path = silence(3)
+    answer = client.speech_to_text(path, model="openai/whisper-1")
+    assert answer["success"] and answer["text"] == "Hello there. General Kenobi.", answer
+    assert answer["usage"]["seconds"] == 3 and abs(answer["usage"]["cost"] - 0.0003) < 1e-12
+    words = client.speech_to_text(
+        path, model="openai/whisper-1", response_format="verbose_json", timestamp_granularities=["word", "segment"]
+    )
+    assert [word["word"] for word in words["data"]["words"]] == ["Hello", "there", "General", "Kenobi"]
+    assert len(words["segments"]) == 2
+    assert client.speech_to_text(path, model="openai/whisper-1", response_format="srt")["text"].startswith("1\n00:00:00,000")
+    assert client.translate_audio(path, model="openai/whisper-1")["text"] == "Hello there. General Kenobi."
 
 
 main()

@@ -5,7 +5,7 @@ import json
 import openai
 from openai import OpenAI
 
-from checks import KEY, MODEL, URL, account_key, check, main, raises
+from checks import KEY, MODEL, URL, account_key, check, main, raises, silence
 
 HELLO = [{"role": "user", "content": "Hello there"}]
 # Models of their own for failures of the vendor: the gateway leaves a target alone that has just failed.
@@ -294,6 +294,24 @@ def speech():
     with client.audio.speech.with_streaming_response.create(model="openai/tts-1", voice="alloy", input="abc") as stream:
         assert b"".join(stream.iter_bytes()) == answer.content.replace(b"Hello there", b"abc")
     raises(openai.BadRequestError, lambda: client.audio.speech.create(model="openai/tts-1", voice="alloy", input=""), "input")
+
+@check
+def transcriptions():
+    """audio.transcriptions in every format, with words; audio.translations"""
+    path = silence(3)
+    with open(path, "rb") as sound:
+        answer = client.audio.transcriptions.create(model="openai/whisper-1", file=sound)
+    assert answer.text == "Hello there. General Kenobi." and answer.usage.seconds == 3
+    with open(path, "rb") as sound:
+        verbose = client.audio.transcriptions.create(
+            model="openai/whisper-1", file=sound, response_format="verbose_json", timestamp_granularities=["word"]
+        )
+    assert len(verbose.words) == 4 and verbose.duration == 3
+    with open(path, "rb") as sound:
+        assert client.audio.transcriptions.create(model="openai/whisper-1", file=sound, response_format="vtt").startswith("WEBVTT")
+    with open(path, "rb") as sound:
+        assert client.audio.translations.create(model="openai/whisper-1", file=sound).text == "Hello there. General Kenobi."
+    raises(openai.BadRequestError, lambda: client.audio.transcriptions.create(model="openai/whisper-1", file=b""), "file")
 
 
 main()

@@ -1,0 +1,77 @@
+/** Speech to text: by the second of sound, or by the token where a model counts so. */
+import type { SettledFacts } from '../contract/answer.ts';
+import type { TranscriptionAnswer, TranscriptionRequest } from '../contract/media.ts';
+import { noUsage } from '../contract/usage.ts';
+import { longestAudio } from './audio-length.ts';
+import type { Incoming, Reply } from './call-types.ts';
+import { countedTokens } from './count.ts';
+import type { Gateway } from './gateway.ts';
+import { serveModality, type Used } from './modality.ts';
+import type { Resolved } from './models.ts';
+import { resolve } from './resolve.ts';
+import { translateToEnglish, type Translated } from './translate.ts';
+
+/** What a dialect needs to write an answer down. */
+export interface Transcribed {
+  readonly answer: TranscriptionAnswer;
+  /** Seconds. */
+  readonly duration: number | null;
+  /** The chat model that turned the transcript into English, where the speech model does not. */
+  readonly translated: Translated | null;
+}
+
+/** Tokens of sound a second becomes at most, where a model bills sound by the token. */
+const audioTokensPerSecond = 25;
+const likelyAudioTokensPerSecond = 16.7;
+/** Nobody speaks more tokens a second. */
+const textTokensPerSecond = 8;
+
+function used(request: TranscriptionRequest, answer: TranscriptionAnswer, resolved: Resolved): Used {
+  const told = answer.duration === null ? null : Math.ceil(answer.duration * 1000);
+  const quantity = request.durationMs ?? told ?? longestAudio(request.file.bytes);
+  const units = { unit: 'audio_ms', quantity } as const;
+  if (answer.usage !== null) return { usage: answer.usage, source: 'provider', units, traits: {} };
+  if (resolved.prices === null || resolved.prices.units !== null)
+    return { usage: noUsage, source: 'provider', units, traits: {} };
+  const audioInput = Math.ceil((quantity / 1000) * likelyAudioTokensPerSecond);
+  const usage = { ...noUsage, audioInput, output: countedTokens(answer.text.length) };
+  return { usage, source: 'counted', units, traits: {} };
+}
+
+/** Throws GatewayError. */
+export function serveTranscription(
+  gateway: Gateway,
+  call: Incoming,
+  request: TranscriptionRequest,
+  fingerprint: () => string,
+  encode: (transcribed: Transcribed, facts: SettledFacts) => { body: string; contentType: string },
+): Promise<Reply | null> {
+  const isTranslation = request.kind === 'translation';
+  // Known before the call: whether a chat model must translate.
+  const resolved = resolve(gateway, call, request, 'stt');
+  const native = isTranslation && resolved.targets.every(({ vendor }) => vendor.translation !== undefined);
+  const longest = request.durationMs ?? longestAudio(request.file.bytes);
+  return serveModality(gateway, call, {
+    request,
+    capability: 'stt',
+    codecOf: (vendor) => (native ? vendor.translation : vendor.transcription),
+    fingerprint,
+    demand: ({ prices }) => ({
+      inputTokens: prices?.units === null ? Math.ceil((longest / 1000) * audioTokensPerSecond) + 1_024 : 0,
+      outputTokens: prices?.units === null ? Math.ceil((longest / 1000) * textTokensPerSecond) + 64 : 0,
+      units: { unit: 'audio_ms', quantity: longest },
+      traits: {},
+    }),
+    used: (answer, at) => used(request, answer, at),
+    async write(answer, facts) {
+      const translated =
+        isTranslation && !native && answer.text.trim() !== ''
+          ? await translateToEnglish(gateway, call, answer)
+          : null;
+      const duration = request.durationMs === null ? answer.duration : request.durationMs / 1000;
+      const shown = translated === null ? answer : translated.answer;
+      const { body, contentType } = encode({ answer: shown, duration, translated }, facts);
+      return { status: 200, headers: { 'content-type': contentType }, body };
+    },
+  });
+}

@@ -1,0 +1,73 @@
+/** A transcript put into English by a chat model: a call of its own, with its own usage row and price. */
+import { randomUUID } from 'node:crypto';
+import { GatewayError } from '../contract/errors.ts';
+import type { TranscriptionAnswer } from '../contract/media.ts';
+import { openaiChat } from '../dialects/openai/chat.ts';
+import { serveCall } from './call.ts';
+import type { Incoming } from './call-types.ts';
+import type { Gateway } from './gateway.ts';
+
+export interface Translated {
+  readonly answer: TranscriptionAnswer;
+  /** `provider/model` that translated. */
+  readonly model: string;
+  /** Id of its usage row. */
+  readonly requestId: string;
+  /** US dollars. */
+  readonly cost: number | null;
+}
+
+const instruction =
+  'Translate each numbered line into English. Answer with the same numbers, one line each, and nothing else.';
+
+interface ChatJson {
+  readonly model: string;
+  readonly provider: string;
+  readonly choices: readonly { readonly message: { readonly content: string | null } }[];
+  readonly usage: { readonly cost: number | null };
+}
+
+/** Line by line, so that every segment keeps its time. Throws what the chat call throws. */
+export async function translateToEnglish(
+  gateway: Gateway,
+  call: Incoming,
+  answer: TranscriptionAnswer,
+): Promise<Translated> {
+  const lines = answer.segments === null ? [answer.text] : answer.segments.map(({ text }) => text);
+  const numbered = lines.map((line, at) => `${at + 1}. ${line.trim().replaceAll('\n', ' ')}`).join('\n');
+  const requestId = randomUUID();
+  const messages = [
+    { role: 'system', content: instruction },
+    { role: 'user', content: numbered },
+  ];
+  const reply = await serveCall(gateway, {
+    ...call,
+    requestId,
+    kind: 'chat',
+    dialect: openaiChat,
+    body: Buffer.from(JSON.stringify({ messages, session_id: call.requestId })),
+    idempotencyKey: null,
+    startedAtMs: Date.now(),
+  });
+  if (reply === null) throw new GatewayError('internal');
+  const json = JSON.parse(reply.body.toString()) as ChatJson;
+  const said = json.choices[0]?.message.content ?? '';
+  const english = lines.map((line, at) => lineOf(said, at + 1) ?? (lines.length === 1 ? said.trim() : line));
+  return {
+    answer: {
+      ...answer,
+      text: english.join(' '),
+      language: 'english',
+      words: null,
+      segments:
+        answer.segments?.map((segment, at) => ({ ...segment, text: english[at] ?? segment.text })) ?? null,
+    },
+    model: `${json.provider}/${json.model}`,
+    requestId,
+    cost: json.usage.cost,
+  };
+}
+
+function lineOf(text: string, number: number): string | null {
+  return new RegExp(`^\\s*${number}[.)]\\s*(.*)$`, 'm').exec(text)?.[1]?.trim() ?? null;
+}

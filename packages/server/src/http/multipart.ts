@@ -1,0 +1,209 @@
+/**
+ * multipart/form-data, read as it comes: fields with limits, files onto the disk under names of our own. Nothing a client
+ * says ever becomes a path.
+ */
+import { randomBytes } from 'node:crypto';
+import { createReadStream, mkdirSync, rmSync } from 'node:fs';
+import { open, rm, type FileHandle } from 'node:fs/promises';
+import type { IncomingMessage } from 'node:http';
+import { basename, join } from 'node:path';
+import { Busboy, type BusboyFileStream, type BusboyInstance } from '@fastify/busboy';
+import { badField, GatewayError } from '../contract/errors.ts';
+import type { Upload } from '../contract/media.ts';
+
+export interface Form {
+  /** Every value of every field, in order; `name[]` is kept as written. */
+  readonly fields: ReadonlyMap<string, readonly string[]>;
+  readonly files: readonly SpooledFile[];
+  /** Deletes the files. */
+  dispose(): Promise<void>;
+}
+
+export interface SpooledFile extends Upload {
+  readonly field: string;
+  /** Where it lies, for a library that reads files. */
+  readonly path: string;
+}
+
+export interface FormLimits {
+  readonly maxFileBytes: number;
+  readonly maxFiles: number;
+  /** Names a file may come under. */
+  readonly fileFields: ReadonlySet<string>;
+}
+
+const maxFields = 200;
+const maxFieldBytes = 1024 * 1024;
+/** A client that sends nothing for so long is given up; how long the whole takes is its own affair. */
+const idleMs = 30_000;
+
+/** Where uploads lie while their call runs; what a killed process left is deleted when the next one starts. */
+export class Spool {
+  readonly dir: string;
+
+  constructor(dataDir: string) {
+    this.dir = join(dataDir, 'spool');
+  }
+
+  clear(): void {
+    rmSync(this.dir, { recursive: true, force: true });
+  }
+
+  async create(): Promise<{ file: FileHandle; path: string }> {
+    mkdirSync(this.dir, { recursive: true, mode: 0o700 });
+    const path = join(this.dir, randomBytes(16).toString('hex'));
+    return { file: await open(path, 'wx', 0o600), path };
+  }
+}
+
+/** A name fit to be handed on: no folders, no control characters, not too long. */
+function safeName(name: string | undefined): string {
+  const last = basename((name ?? '').replaceAll('\\', '/'))
+    .replaceAll(/[\p{Cc}"]/gu, '')
+    .slice(-100);
+  return last === '' || last === '.' || last === '..' ? 'audio' : last;
+}
+
+/** Throws a 400 that names the field, 413 for what is too large, 415 for what is no form. */
+export async function readForm(incoming: IncomingMessage, spool: Spool, limits: FormLimits): Promise<Form> {
+  const type = incoming.headers['content-type'] ?? '';
+  if (!/^multipart\/form-data\s*;/i.test(type))
+    throw new GatewayError('unsupported_media_type', 'Send the request as multipart/form-data.');
+  if (
+    incoming.headers['content-encoding'] !== undefined &&
+    incoming.headers['content-encoding'] !== 'identity'
+  )
+    throw new GatewayError('unsupported_media_type', 'Compressed request bodies are not accepted.');
+  const declared = Number(incoming.headers['content-length'] ?? 0);
+  if (declared > limits.maxFileBytes * limits.maxFiles + maxFieldBytes) throw tooLarge(limits);
+
+  const reader = new FormReader(spool, limits);
+  try {
+    await reader.read(incoming, type);
+  } catch (error) {
+    await reader.dispose();
+    throw error;
+  }
+  return reader;
+}
+
+const tooLarge = ({ maxFileBytes }: FormLimits): GatewayError =>
+  new GatewayError('body_too_large', `A file may have at most ${maxFileBytes} bytes.`, { param: 'file' });
+
+class FormReader implements Form {
+  readonly fields = new Map<string, string[]>();
+  readonly files: SpooledFile[] = [];
+  private readonly spool: Spool;
+  private readonly limits: FormLimits;
+  private readonly paths: string[] = [];
+  private readonly writing: Promise<void>[] = [];
+  private readonly streams: BusboyFileStream[] = [];
+
+  constructor(spool: Spool, limits: FormLimits) {
+    this.spool = spool;
+    this.limits = limits;
+  }
+
+  async dispose(): Promise<void> {
+    await Promise.allSettled(this.writing);
+    await Promise.all(this.paths.map((path) => rm(path, { force: true })));
+  }
+
+  async read(incoming: IncomingMessage, contentType: string): Promise<void> {
+    const parser = createParser(contentType, this.limits);
+    await new Promise<void>((resolve, reject) => {
+      const fail = (error: Error): void => {
+        clearTimeout(timer);
+        incoming.unpipe(parser);
+        // What waits for more of a file waits no longer.
+        for (const stream of this.streams) stream.destroy();
+        incoming.resume();
+        reject(error);
+      };
+      const timer = setTimeout(
+        () => fail(new GatewayError('bad_request', 'The upload stalled.', { param: 'file' })),
+        idleMs,
+      );
+      incoming.on('data', () => timer.refresh());
+      parser.on('field', (name, value, nameCut, valueCut) => {
+        if (nameCut || valueCut)
+          return fail(badField(name.slice(0, 100), `'${name.slice(0, 100)}' is too long`));
+        const values = this.fields.get(name);
+        if (values === undefined) this.fields.set(name, [value]);
+        else values.push(value);
+      });
+      parser.on('file', (field, stream, fileName, _encoding, mimeType) => {
+        if (!this.limits.fileFields.has(field)) {
+          stream.resume();
+          return fail(badField(field, `'${field.slice(0, 100)}' is no file of this request`));
+        }
+        const saved = this.save(field, stream, safeName(fileName), mimeType);
+        this.writing.push(saved);
+        saved.catch(fail);
+      });
+      parser.on('partsLimit', () => fail(badField('body', 'The form has too many parts')));
+      parser.on('fieldsLimit', () => fail(badField('body', 'The form has too many fields')));
+      parser.on('filesLimit', () =>
+        fail(badField('file', `At most ${this.limits.maxFiles} files are taken`)),
+      );
+      parser.on('error', () => fail(badField('body', 'The form cannot be read: it is cut off or malformed')));
+      parser.on('finish', () => {
+        clearTimeout(timer);
+        Promise.all(this.writing).then(() => resolve(), fail);
+      });
+      incoming.on('aborted', () => fail(new GatewayError('bad_request', 'The request body was cut off.')));
+      incoming.on('error', () => fail(new GatewayError('bad_request', 'The request body was cut off.')));
+      incoming.pipe(parser);
+    });
+  }
+
+  private async save(
+    field: string,
+    stream: BusboyFileStream,
+    fileName: string,
+    contentType: string,
+  ): Promise<void> {
+    // An error of the parser ends this stream, too, and is told there.
+    stream.on('error', () => {});
+    this.streams.push(stream);
+    const { file, path } = await this.spool.create();
+    this.paths.push(path);
+    let bytes = 0;
+    try {
+      for await (const chunk of stream as AsyncIterable<Buffer>) {
+        bytes += chunk.length;
+        await file.writeFile(chunk);
+      }
+    } catch (cause) {
+      const { code } = cause as NodeJS.ErrnoException;
+      throw code === 'ENOSPC' || code === 'EDQUOT'
+        ? new GatewayError('media_store_unavailable', 'There is no room for the upload.', { cause })
+        : badField(field, `The file in '${field}' was cut off`);
+    } finally {
+      await file.close();
+    }
+    if (stream.truncated) throw tooLarge(this.limits);
+    if (bytes === 0) throw badField(field, `The file in '${field}' is empty`);
+    const read = (): AsyncIterable<Buffer> => createReadStream(path);
+    this.files.push({ field, fileName, contentType, bytes, path, read });
+  }
+}
+
+function createParser(contentType: string, { maxFileBytes, maxFiles }: FormLimits): BusboyInstance {
+  try {
+    return new Busboy({
+      headers: { 'content-type': contentType },
+      limits: {
+        fileSize: maxFileBytes,
+        files: maxFiles,
+        fields: maxFields,
+        parts: maxFields + maxFiles,
+        fieldSize: maxFieldBytes,
+        fieldNameSize: 200,
+        headerPairs: 50,
+      },
+    });
+  } catch (cause) {
+    throw new GatewayError('bad_request', 'The multipart boundary is missing.', { param: 'body', cause });
+  }
+}

@@ -1,0 +1,148 @@
+/** Speech to text of vendors that speak OpenAI's wire, one row of differences each. */
+import type { JsonObject } from '../../contract/chat.ts';
+import { badField } from '../../contract/errors.ts';
+import type {
+  TranscriptionAnswer,
+  TranscriptionRequest,
+  TranscriptSegment,
+  TranscriptWord,
+} from '../../contract/media.ts';
+import { count, noUsage, type TokenUsage } from '../../contract/usage.ts';
+import { multipart } from '../multipart.ts';
+import type { CallTarget, TranscriptionCodec } from '../provider.ts';
+import { segmentsOf } from '../transcripts.ts';
+import { decodeError } from './errors.ts';
+import { isObject, listOf, malformed, objectOf, parseObject, textOf } from './shape.ts';
+
+interface TranscriptionQuirks {
+  /** Tells times by `response_format: verbose_json`; `always`: without being asked so. Else it knows no times. */
+  readonly times: 'verbose_json' | 'always';
+  readonly translates?: boolean;
+  readonly apiVersion?: boolean;
+  /** Refuses a temperature and a prompt. */
+  readonly bare?: boolean;
+}
+
+const verbose: TranscriptionQuirks = { times: 'verbose_json' };
+
+const rows: Readonly<Record<string, TranscriptionQuirks>> = {
+  openai: { ...verbose, translates: true },
+  azure: { ...verbose, translates: true, apiVersion: true },
+  groq: { ...verbose, translates: true },
+  together: { ...verbose, translates: true },
+  fireworks: { ...verbose, translates: true },
+  deepinfra: verbose,
+  mistral: { times: 'always', bare: true },
+  vllm: { ...verbose, translates: true },
+  'openai-compatible': { ...verbose, translates: true },
+};
+
+/** Models of OpenAI that answer text only. */
+const textOnly = /^gpt-4o(-mini)?-transcribe/;
+
+export function transcriptionCodecOf(vendor: string): TranscriptionCodec | undefined {
+  const quirks = rows[vendor];
+  return quirks === undefined ? undefined : codec('transcriptions', quirks);
+}
+
+export function translationCodecOf(vendor: string): TranscriptionCodec | undefined {
+  const quirks = rows[vendor];
+  return quirks?.translates === true ? codec('translations', quirks) : undefined;
+}
+
+const wantsTimes = ({ format, granularities }: TranscriptionRequest): boolean =>
+  format === 'srt' || format === 'vtt' || format === 'verbose_json' || granularities.length > 0;
+
+function fieldsOf(
+  task: 'transcriptions' | 'translations',
+  request: TranscriptionRequest,
+  target: CallTarget,
+  quirks: TranscriptionQuirks,
+): [string, string][] {
+  const fields: [string, string][] = [['model', target.model]];
+  if (request.language !== null && task === 'transcriptions') fields.push(['language', request.language]);
+  if (request.prompt !== null && quirks.bare !== true) fields.push(['prompt', request.prompt]);
+  if (request.temperature !== null && request.temperature !== 0 && quirks.bare !== true)
+    fields.push(['temperature', String(request.temperature)]);
+  if (wantsTimes(request)) {
+    if (textOnly.test(target.model))
+      throw badField(
+        request.granularities.length > 0 ? 'timestamp_granularities' : 'response_format',
+        `'${target.model}' tells no times: ask for json or text, or use a model such as whisper-1`,
+      );
+    if (quirks.times === 'verbose_json') fields.push(['response_format', 'verbose_json']);
+    const units = request.granularities.length === 0 ? ['segment'] : request.granularities;
+    const name = quirks.times === 'always' ? 'timestamp_granularities' : 'timestamp_granularities[]';
+    if (task === 'transcriptions') for (const unit of units) fields.push([name, unit]);
+  } else if (quirks.times === 'verbose_json') fields.push(['response_format', 'json']);
+  for (const [name, value] of Object.entries(request.params)) {
+    for (const each of Array.isArray(value) ? (value as unknown[]) : [value])
+      fields.push([name, typeof each === 'string' ? each : JSON.stringify(each)]);
+  }
+  return fields;
+}
+
+function codec(task: 'transcriptions' | 'translations', quirks: TranscriptionQuirks): TranscriptionCodec {
+  return {
+    async run(request, target, exchange) {
+      const { fileName, contentType, bytes } = request.file;
+      const file = { name: 'file', fileName, contentType, bytes, read: () => request.file.read() };
+      const form = multipart([...fieldsOf(task, request, target, quirks), file]);
+      const version = quirks.apiVersion === true ? target.options['api_version'] : undefined;
+      const query = version === undefined ? '' : `?api-version=${encodeURIComponent(version)}`;
+      const answer = await exchange.send({
+        path: `/audio/${task}${query}`,
+        headers: { 'content-type': form.contentType },
+        body: form.body,
+      });
+      return decode(answer.body);
+    },
+    decodeError,
+  };
+}
+
+const seconds = (value: unknown): number => (typeof value === 'number' && value >= 0 ? value : 0);
+
+function wordsOf(value: unknown): TranscriptWord[] {
+  return listOf(value)
+    .filter(isObject)
+    .map(({ word, text, start, end }) => ({
+      word: textOf(word) ?? textOf(text) ?? '',
+      start: seconds(start),
+      end: seconds(end),
+    }));
+}
+
+function decode(body: Buffer): TranscriptionAnswer {
+  const answer = parseObject(body.toString('utf8'));
+  const text = textOf(answer['text']);
+  if (text === null) throw malformed('no text');
+  const told = listOf(answer['segments']).filter(isObject);
+  const segments = told.map((segment): TranscriptSegment => ({
+    ...segment,
+    text: textOf(segment['text']) ?? '',
+    start: seconds(segment['start']),
+    end: seconds(segment['end']),
+  }));
+  const words = Array.isArray(answer['words']) ? wordsOf(answer['words']) : null;
+  const { duration, language, logprobs } = answer;
+  return {
+    text,
+    language: textOf(language),
+    duration: typeof duration === 'number' ? duration : Number(textOf(duration) ?? Number.NaN) || null,
+    words,
+    segments: segments.length > 0 ? segments : words === null ? null : segmentsOf(words),
+    usage: usageOf(objectOf(answer['usage'])),
+    ...(logprobs === undefined ? {} : { extra: { logprobs } }),
+  };
+}
+
+/** Of models billed by tokens; `{type: 'duration'}` says nothing that was not measured. */
+function usageOf(usage: JsonObject | null): TokenUsage | null {
+  const input = usage?.['input_tokens'] ?? usage?.['prompt_tokens'];
+  const output = usage?.['output_tokens'] ?? usage?.['completion_tokens'];
+  if (usage === null || typeof input !== 'number' || typeof output !== 'number') return null;
+  const details = objectOf(usage['input_token_details']);
+  const audio = Math.min(count(details?.['audio_tokens']), count(input));
+  return { ...noUsage, input: count(input) - audio, audioInput: audio, output: count(output) };
+}
