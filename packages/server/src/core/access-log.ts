@@ -12,24 +12,35 @@ export interface AccessLog {
 }
 
 const infoLevel = 30;
-/** Lines held back, at most, and for how long: many calls share one write. */
-const maxLines = 200;
+/** Bytes held back, at most, and for how long: many calls share one write. */
+const maxBytes = 128 * 1024;
 const maxDelayMs = 250;
 
-/** `write` takes whole lines. */
+/**
+ * `write` takes whole lines. Until then they are bytes outside the collector's reach: as strings they would outlive their
+ * calls by hundreds of others, and be copied for it.
+ */
 export function createAccessLog(write: (lines: string) => unknown): AccessLog {
-  let lines: string[] = [];
+  const held = Buffer.allocUnsafe(maxBytes);
+  let size = 0;
   let timer: NodeJS.Timeout | null = null;
   const flush = (): void => {
     if (timer !== null) clearTimeout(timer);
     timer = null;
-    if (lines.length === 0) return;
-    write(lines.join(''));
-    lines = [];
+    if (size === 0) return;
+    write(held.toString('utf8', 0, size));
+    size = 0;
+  };
+  const hold = (line: string): void => {
+    const most = line.length * 3;
+    if (most > maxBytes - size) flush();
+    if (most > maxBytes) return void write(line);
+    size += held.write(line, size);
+    timer ??= setTimeout(flush, maxDelayMs).unref();
   };
   const call = (record: UsageRecord, upstreamMs: number): void => {
     const { costNano } = record;
-    lines.push(
+    hold(
       `{"level":${infoLevel},"time":${Date.now()},"request_id":"${record.id}","account":${JSON.stringify(record.accountId)}` +
         `,"key":${JSON.stringify(record.keyId)},"endpoint":"${record.endpoint}","provider":${JSON.stringify(record.provider)}` +
         `,"model":${JSON.stringify(record.model)},"stream":${record.stream},"byok":${record.byok},"status":${record.httpStatus}` +
@@ -38,8 +49,6 @@ export function createAccessLog(write: (lines: string) => unknown): AccessLog {
         `,"cost_nano":${costNano === null ? 'null' : `"${costNano}"`},"ms":${record.latencyMs}` +
         `,"upstream_ms":${Math.round(upstreamMs)},"attempts":${record.attempts},"msg":"call"}\n`,
     );
-    if (lines.length >= maxLines) flush();
-    else timer ??= setTimeout(flush, maxDelayMs).unref();
   };
   return { call, flush };
 }

@@ -107,14 +107,20 @@ function limitsOf(input: AdmitInput): LimitTake[] {
 function limitHeaders(limits: readonly LimitState[]): Record<string, string> {
   const headers: Record<string, string> = {};
   for (const { id, max, remaining, resetAtMs } of limits) {
-    const what = id.endsWith(':rpm') ? 'requests' : 'tokens';
-    headers[`x-ratelimit-limit-${what}`] = String(max);
-    headers[`x-ratelimit-remaining-${what}`] = String(remaining);
-    headers[`x-ratelimit-reset-${what}`] = `${Math.max(0, Math.ceil((resetAtMs - Date.now()) / 1000))}s`;
-    if (what === 'tokens') continue;
-    headers['x-ratelimit-limit'] = String(max);
-    headers['x-ratelimit-remaining'] = String(remaining);
-    headers['x-ratelimit-reset'] = String(Math.ceil(resetAtMs / 1000));
+    const reset = `${Math.max(0, Math.ceil((resetAtMs - Date.now()) / 1000))}s`;
+    // The names are written out: one put together at run time is looked up in the table of all strings, every time.
+    if (id.endsWith(':rpm')) {
+      headers['x-ratelimit-limit-requests'] = String(max);
+      headers['x-ratelimit-remaining-requests'] = String(remaining);
+      headers['x-ratelimit-reset-requests'] = reset;
+      headers['x-ratelimit-limit'] = String(max);
+      headers['x-ratelimit-remaining'] = String(remaining);
+      headers['x-ratelimit-reset'] = String(Math.ceil(resetAtMs / 1000));
+    } else {
+      headers['x-ratelimit-limit-tokens'] = String(max);
+      headers['x-ratelimit-remaining-tokens'] = String(remaining);
+      headers['x-ratelimit-reset-tokens'] = reset;
+    }
   }
   return headers;
 }

@@ -268,9 +268,10 @@ function worstInput(bound: Omit<Bound, 'outputTokens'>, rates: Rates): bigint {
 }
 
 /** The rates that may apply: the base, and every tier the input may reach. */
-function* reachable(inputBound: number, book: PriceBook): Generator<Rates> {
-  yield book.base;
-  for (const tier of book.tiers) if (inputBound > tier.overInputTokens) yield tier.rates;
+function reachable(inputBound: number, book: PriceBook): readonly Rates[] {
+  const all = [book.base];
+  for (const tier of book.tiers) if (inputBound > tier.overInputTokens) all.push(tier.rates);
+  return all;
 }
 
 /** Nano-USD no call within `bound` can exceed, however its tokens fall into classes and tiers. */

@@ -51,19 +51,31 @@ export function extraParams(body: JsonObject): JsonObject {
   return extra;
 }
 
-/** Extras and the body's own members together; the body's win. Without nulls. */
+function isLeftOut(name: string, member: unknown): boolean {
+  return member === null || name === 'additional_params' || name === '__proto__';
+}
+
+/** Nothing to add and nothing to leave out, as most bodies are. */
+function isPlain(body: JsonObject): boolean {
+  for (const name in body) if (isLeftOut(name, body[name])) return false;
+  return true;
+}
+
+/** Extras and the body's own members together; the body's win. Without nulls. May be `body` itself. */
 export function mergeParams(body: JsonObject, extra: JsonObject = extraParams(body)): JsonObject {
+  if (isPlain(body)) return body;
   const merged: JsonObject = { ...extra };
   for (const name in body) {
     const member = body[name];
-    if (member === null || name === 'additional_params' || name === '__proto__') continue;
-    merged[name] = member;
+    if (!isLeftOut(name, member)) merged[name] = member;
   }
   return merged;
 }
 
+const none: ReadonlySet<string> = new Set();
+
 /** What travels to the vendor: everything but the gateway's own fields, and but `read`, which the dialect understood. */
-export function vendorParams(merged: JsonObject, read: ReadonlySet<string> = new Set()): JsonObject {
+export function vendorParams(merged: JsonObject, read = none): JsonObject {
   const params: JsonObject = {};
   for (const name in merged) if (!own.has(name) && !read.has(name)) params[name] = merged[name];
   return params;

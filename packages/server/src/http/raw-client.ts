@@ -2,6 +2,8 @@
 import type { ServerResponse } from 'node:http';
 import type { Client } from '../core/call-types.ts';
 
+const ignore = (): void => {};
+
 export class RawClient implements Client {
   private readonly outgoing: ServerResponse;
   private readonly headers: Readonly<Record<string, string>>;
@@ -18,7 +20,7 @@ export class RawClient implements Client {
       this.gone = true;
       for (const callback of this.goneCallbacks) callback();
     });
-    outgoing.on('error', () => {});
+    outgoing.on('error', ignore);
   }
 
   get opened(): boolean {
