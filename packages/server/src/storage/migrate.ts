@@ -32,7 +32,7 @@ function pending(known: ReadonlyMap<string, string>, engine: Engine): SchemaMigr
       throw new Error(`migration ${migration.name} in the database is not the one of this release`);
     }
   }
-  return migrations.filter((migration) => !known.has(migration.name));
+  return migrations.filter((migration) => migration[engine].length > 0 && !known.has(migration.name));
 }
 
 /** Answers the names of the migrations it ran. */

@@ -34,7 +34,7 @@ import type {
   SweepResult,
   UsageRecord,
 } from './storage.ts';
-import { decodeUsage, isErrorEnding, unknownRecord, usageValues, type UsageRow } from './usage-row.ts';
+import { decodeUsage, isErrorEnding, unknownRecord, type UsageRow } from './usage-row.ts';
 
 const idempotencyLifeMs = 24 * 3_600_000;
 
@@ -61,15 +61,15 @@ export class SqliteLedger {
       this.state.trim();
       return results;
     } catch (error) {
-      this.forget();
+      this.state.forget();
       if (this.database.isTransaction) this.statements.rollback.run();
       throw error;
     }
   }
 
-  /** Other statements changed the tables: what is kept in memory must be read again. */
-  forget(): void {
-    this.state.forget();
+  /** Other statements changed budgets, rate windows or settings: they must be read again. */
+  forgetBudgets(): void {
+    this.state.forgetBudgets();
   }
 
   private earlier(operation: AdmitOperation): AdmitResult | null {
@@ -95,7 +95,7 @@ export class SqliteLedger {
   private admit(operation: AdmitOperation): AdmitResult {
     const open = this.state.holdOf(operation.id);
     if (open !== null) return { status: 'admitted', heldNano: open.amount, limits: [] };
-    if (this.statements.settled.get(operation.id) !== undefined) {
+    if (this.state.wasSettled(operation.id)) {
       throw new Error(`call ${operation.id} was settled before`);
     }
     const before = this.earlier(operation);
@@ -147,11 +147,14 @@ export class SqliteLedger {
   ): void {
     const { facts } = operation;
     const idempotencyKey = operation.idempotency?.key ?? null;
-    const { id, accountId, keyId, hard, floorNano } = operation;
-    this.state.holds.set(id, {
+    const { id, accountId, keyId, owner, alias, hard, floorNano } = operation;
+    this.state.openHold({
+      slot: null,
       id,
       accountId,
       keyId,
+      owner,
+      alias,
       hard,
       floor: floorNano,
       startedAt: this.state.now,
@@ -162,22 +165,6 @@ export class SqliteLedger {
       amount,
       spent: 0n,
     });
-    this.statements.insertHold.run(
-      id,
-      accountId,
-      keyId,
-      operation.owner,
-      amount,
-      floorNano,
-      hard ? 1n : 0n,
-      JSON.stringify(held),
-      JSON.stringify(facts),
-      JSON.stringify(takes),
-      idempotencyKey,
-      operation.alias,
-      facts.stream ? 1n : 0n,
-      BigInt(this.state.now),
-    );
     if (operation.idempotency !== null) {
       const { key, fingerprint } = operation.idempotency;
       this.statements.openIdempotency.run(
@@ -208,7 +195,7 @@ export class SqliteLedger {
         this.state.dirtyBudgets.add(budget);
       }
     }
-    this.statements.extendHold.run(hold.amount, hold.spent, hold.id);
+    this.state.updateHold(hold);
     const refused = operation.addNano > 0n && added === 0n;
     return { status: refused ? 'refused' : 'extended', addedNano: added };
   }
@@ -222,14 +209,14 @@ export class SqliteLedger {
       if (budget.periodKey === key) budget.spent += charged;
       this.state.dirtyBudgets.add(budget);
     }
-    this.state.holds.delete(hold.id);
-    this.statements.deleteHold.run(hold.id);
+    this.state.closeHold(hold);
   }
 
   private book(txn: string, kind: string, accountId: string, amount: bigint, note: string | null): void {
     if (amount === 0n) return;
-    this.statements.entry.run(txn, `account:${accountId}`, kind, amount, BigInt(this.state.now), note);
-    this.statements.entry.run(txn, 'world', kind, -amount, BigInt(this.state.now), note);
+    const now = BigInt(this.state.now);
+    this.statements.entries.add([txn, `account:${accountId}`, kind, amount, now, note]);
+    this.statements.entries.add([txn, 'world', kind, -amount, now, note]);
   }
 
   private settle(operation: SettleOperation): SettleResult {
@@ -242,7 +229,7 @@ export class SqliteLedger {
     const over = cost - charged;
     this.release(hold, charged);
     this.book(record.id, 'charge', record.accountId, -charged, null);
-    this.statements.usage.run(...usageValues(record, this.state.settledAt(), charged, over));
+    this.state.addUsage(record, this.state.settledAt(), charged, over);
     this.correctTokens(hold, record);
     this.closeIdempotency(hold.accountId, hold.idempotencyKey, operation);
     return { status: 'settled', chargedNano: charged, overNano: over };
@@ -282,6 +269,7 @@ export class SqliteLedger {
   /** A settlement whose hold is gone: a repeat, or a call the sweep had given up. */
   private settleLate(operation: SettleOperation): SettleResult {
     const { record } = operation;
+    this.state.writeRows();
     const row = this.statements.usageById.get(record.id) as UsageRow | undefined;
     if (row === undefined) return { status: 'already', chargedNano: 0n, overNano: 0n };
     const before = decodeUsage(row);
@@ -305,7 +293,7 @@ export class SqliteLedger {
     this.book(record.id, 'correction', record.accountId, -difference, null);
     this.correctDaily(before, -1n);
     this.statements.deleteUsage.run(record.id);
-    this.statements.usage.run(...usageValues(record, before.settledAtMs, chargedNano, overNano));
+    this.state.addUsage(record, before.settledAtMs, chargedNano, overNano);
     this.correctDaily({ ...record, settledAtMs: before.settledAtMs, chargedNano, overNano }, 1n);
     this.statements.deleteSwept.run(record.id);
     this.closeIdempotency(record.accountId, textOrNull(swept['idempotency_key']), operation);
@@ -335,6 +323,7 @@ export class SqliteLedger {
     const budget = this.state.budgetOf(operation.accountId);
     if (budget === null) return { status: 'missing' };
     const accountBook = `account:${operation.accountId}`;
+    this.state.writeRows();
     if (this.statements.entryExists.get(operation.id, operation.kind, accountBook) !== undefined)
       return { status: 'already' };
     const granted = budget.granted + operation.amountNano;
@@ -346,6 +335,7 @@ export class SqliteLedger {
   }
 
   private sweep(operation: SweepOperation): SweepResult {
+    this.state.writeRows();
     const rows = this.statements.deadHolds.all(
       operation.owner,
       BigInt(this.state.now - Math.round(operation.deadAfterMs)),
@@ -363,14 +353,8 @@ export class SqliteLedger {
     const charged = hold.hard ? least(worst, hold.amount) : worst;
     this.release(hold, charged);
     this.book(hold.id, 'charge', hold.accountId, -charged, 'outcome unknown');
-    this.statements.usage.run(
-      ...usageValues(
-        unknownRecord(hold, charged, hold.startedAt, this.state.now),
-        this.state.settledAt(),
-        charged,
-        0n,
-      ),
-    );
+    const record = unknownRecord(hold, charged, hold.startedAt, this.state.now);
+    this.state.addUsage(record, this.state.settledAt(), charged, 0n);
     this.statements.insertSwept.run(
       hold.id,
       JSON.stringify(hold.budgets),

@@ -1,10 +1,10 @@
 /** What the store and its worker thread say to each other. */
 import type { Rows, Statement } from './executor.ts';
-import type { PackedOperation, PackedResult } from './sqlite-packing.ts';
+import type { PackedOperations, PackedResults } from './sqlite-packing.ts';
 
 export type WorkerRequest =
   | { readonly kind: 'open' | 'close'; readonly id: number }
-  | { readonly kind: 'commit'; readonly id: number; readonly operations: readonly PackedOperation[] }
+  | { readonly kind: 'commit'; readonly id: number; readonly operations: PackedOperations }
   | { readonly kind: 'read'; readonly id: number; readonly statements: readonly Statement[] }
   | { readonly kind: 'transaction'; readonly id: number; readonly statements: readonly Statement[] }
   | {
@@ -16,7 +16,7 @@ export type WorkerRequest =
 
 export interface WorkerResponse {
   readonly id: number;
-  readonly results?: readonly PackedResult[];
+  readonly results?: PackedResults;
   readonly rows?: Rows;
   /** The rows of each statement of a `read`. */
   readonly sets?: readonly Rows[];

@@ -1,7 +1,4 @@
-/**
- * Ledger batches as flat lists on their way between threads. Structured clone writes the name of every member of every
- * object; lists have none, and that copy is a good part of what a call costs.
- */
+/** Ledger batches as words on their way to the worker, and their results on the way back; rare ones cross as they are. */
 import type { TokenUsage, Unit, UsageSource } from '../contract/usage.ts';
 import type {
   AdmitOperation,
@@ -11,216 +8,296 @@ import type {
   LimitState,
   LimitTake,
   SettleOperation,
+  StoredResponse,
 } from './storage.ts';
+import type { Packed, WordReader, WordWriter } from './sqlite-words.ts';
 
-type Plain = string | number | bigint | boolean | null;
-export type PackedOperation = readonly Plain[] | LedgerOperation;
-export type PackedResult = readonly Plain[] | AnyLedgerResult;
-
-function packAdmit(operation: AdmitOperation): Plain[] {
-  const { facts, idempotency, budgets, limits } = operation;
-  const packed: Plain[] = [
-    'admit',
-    operation.id,
-    operation.accountId,
-    operation.keyId,
-    operation.owner,
-    operation.holdNano,
-    operation.leastNano,
-    operation.hard,
-    operation.floorNano,
-    idempotency?.key ?? null,
-    idempotency?.fingerprint ?? null,
-    operation.alias,
-    facts.endpoint,
-    facts.provider,
-    facts.model,
-    facts.requestedModel,
-    facts.stream,
-    facts.byok,
-    budgets.length,
-    ...budgets,
-  ];
-  for (const { id, max, windowMs, cost } of limits) packed.push(id, max, windowMs, cost);
-  return packed;
+export interface PackedOperations extends Packed {
+  readonly others: readonly LedgerOperation[];
+}
+export interface PackedResults extends Packed {
+  readonly others: readonly AnyLedgerResult[];
 }
 
-function unpackAdmit(packed: readonly Plain[]): AdmitOperation {
-  const text = (at: number): string => packed[at] as string;
-  const key = packed[9] as string | null;
-  const budgetsEnd = 19 + (packed[18] as number);
-  const limits: LimitTake[] = [];
-  for (let at = budgetsEnd; at < packed.length; at += 4) {
-    const [id, max, windowMs, cost] = packed.slice(at, at + 4) as [string, number, number, number];
-    limits.push({ id, max, windowMs, cost });
+/** The first word of an operation or result. */
+const other = 0;
+const admit = 1;
+const settle = 2;
+
+function writeAdmit(to: WordWriter, operation: AdmitOperation): void {
+  const { facts, idempotency, budgets, limits } = operation;
+  to.once(operation.id);
+  to.text(operation.accountId);
+  to.text(operation.keyId);
+  to.text(operation.owner);
+  to.integer(operation.holdNano);
+  to.integer(operation.leastNano);
+  to.flag(operation.hard);
+  to.integer(operation.floorNano);
+  to.once(idempotency?.key ?? null);
+  if (idempotency !== null) to.once(idempotency.fingerprint);
+  to.once(operation.alias);
+  to.text(facts.endpoint);
+  to.text(facts.provider);
+  to.text(facts.model);
+  to.text(facts.requestedModel);
+  to.flag(facts.stream);
+  to.flag(facts.byok);
+  to.number(budgets.length);
+  for (const budget of budgets) to.text(budget);
+  to.number(limits.length);
+  for (const { id, max, windowMs, cost } of limits) {
+    to.text(id);
+    to.number(max);
+    to.number(windowMs);
+    to.number(cost);
   }
+}
+
+function readAdmit(from: WordReader): AdmitOperation {
+  const [id, accountId, keyId, owner] = [from.text(), from.text(), from.text(), from.text()];
+  const [holdNano, leastNano, hard, floorNano] = [
+    from.integer(),
+    from.integer(),
+    from.flag(),
+    from.integer(),
+  ];
+  const key = from.maybeText();
   return {
     op: 'admit',
-    id: text(1),
-    accountId: text(2),
-    keyId: text(3),
-    owner: text(4),
-    holdNano: packed[5] as bigint,
-    leastNano: packed[6] as bigint,
-    hard: packed[7] as boolean,
-    floorNano: packed[8] as bigint,
-    idempotency: key === null ? null : { key, fingerprint: text(10) },
-    alias: packed[11] as string | null,
+    id,
+    accountId,
+    keyId,
+    owner,
+    holdNano,
+    leastNano,
+    hard,
+    floorNano,
+    idempotency: key === null ? null : { key, fingerprint: from.text() },
+    alias: from.maybeText(),
     facts: {
-      endpoint: text(12),
-      provider: text(13),
-      model: text(14),
-      requestedModel: text(15),
-      stream: packed[16] as boolean,
-      byok: packed[17] as boolean,
+      endpoint: from.text(),
+      provider: from.text(),
+      model: from.text(),
+      requestedModel: from.text(),
+      stream: from.flag(),
+      byok: from.flag(),
     },
-    budgets: packed.slice(19, budgetsEnd) as string[],
-    limits,
+    budgets: many(from, () => from.text()),
+    limits: many(from, (): LimitTake => ({
+      id: from.text(),
+      max: from.number(),
+      windowMs: from.number(),
+      cost: from.number(),
+    })),
   };
 }
 
-function packSettle({ record, response, maxChargeNano }: SettleOperation): Plain[] {
-  const { usage } = record;
-  return [
-    'settle',
-    maxChargeNano,
-    response?.status ?? null,
-    response?.contentType ?? null,
-    response?.body ?? null,
-    record.id,
-    record.accountId,
-    record.keyId,
-    record.endpoint,
-    record.provider,
-    record.model,
-    record.requestedModel,
-    record.stream,
-    record.byok,
-    record.startedAtMs,
-    record.ending,
-    record.httpStatus,
-    record.errorCode,
-    record.finishReason,
-    record.source,
-    record.costNano,
-    record.listNano,
-    record.priceVersion,
-    record.latencyMs,
-    record.firstByteMs,
-    record.attempts,
-    record.sessionId,
-    usage.input,
-    usage.cacheRead,
-    usage.cacheWrite,
-    usage.cacheWriteLong,
-    usage.audioInput,
-    usage.output,
-    usage.reasoning,
-    usage.audioOutput,
-    usage.imageOutput,
-    usage.webSearches,
-    record.units?.unit ?? null,
-    record.units?.quantity ?? 0,
-    usage.imageInput,
-  ];
+function many<T>(from: WordReader, read: () => T): T[] {
+  const all: T[] = [];
+  for (let left = from.number(); left > 0; left--) all.push(read());
+  return all;
 }
 
-function unpackUsage(packed: readonly Plain[], from: number): TokenUsage {
-  const count = (at: number): number => packed[from + at] as number;
-  return {
-    input: count(0),
-    cacheRead: count(1),
-    cacheWrite: count(2),
-    cacheWriteLong: count(3),
-    audioInput: count(4),
-    output: count(5),
-    reasoning: count(6),
-    audioOutput: count(7),
-    imageOutput: count(8),
-    webSearches: count(9),
-    imageInput: count(12),
-  };
+function writeSettle(to: WordWriter, { record, response, maxChargeNano }: SettleOperation): void {
+  const { units } = record;
+  to.maybeInteger(maxChargeNano);
+  to.text(response?.contentType ?? null);
+  if (response !== null) {
+    to.number(response.status);
+    to.once(response.body);
+  }
+  to.once(record.id);
+  to.text(record.accountId);
+  to.text(record.keyId);
+  to.text(record.endpoint);
+  to.text(record.provider);
+  to.text(record.model);
+  to.text(record.requestedModel);
+  to.flag(record.stream);
+  to.flag(record.byok);
+  to.number(record.startedAtMs);
+  to.text(record.ending);
+  to.number(record.httpStatus);
+  to.text(record.errorCode);
+  to.text(record.finishReason);
+  to.text(record.source);
+  to.maybeInteger(record.costNano);
+  to.maybeInteger(record.listNano);
+  to.text(record.priceVersion);
+  to.number(record.latencyMs);
+  to.number(record.firstByteMs ?? -1);
+  to.number(record.attempts);
+  to.once(record.sessionId);
+  writeUsage(to, record.usage);
+  to.text(units?.unit ?? null);
+  if (units !== null) to.number(units.quantity);
 }
 
-function unpackSettle(packed: readonly Plain[]): SettleOperation {
-  const text = (at: number): string => packed[at] as string;
-  const maybe = (at: number): string | null => packed[at] as string | null;
-  const status = packed[2] as number | null;
-  const unit = packed[37] as Unit | null;
+function readSettle(from: WordReader): SettleOperation {
+  const maxChargeNano = from.maybeInteger();
+  const response = readResponse(from);
   return {
     op: 'settle',
-    maxChargeNano: packed[1] as bigint | null,
-    response: status === null ? null : { status, contentType: text(3), body: text(4) },
+    maxChargeNano,
+    response,
     record: {
-      id: text(5),
-      accountId: text(6),
-      keyId: text(7),
-      endpoint: text(8),
-      provider: text(9),
-      model: text(10),
-      requestedModel: text(11),
-      stream: packed[12] as boolean,
-      byok: packed[13] as boolean,
-      startedAtMs: packed[14] as number,
-      ending: text(15) as Ending,
-      httpStatus: packed[16] as number,
-      errorCode: maybe(17),
-      finishReason: maybe(18),
-      source: text(19) as UsageSource,
-      costNano: packed[20] as bigint | null,
-      listNano: packed[21] as bigint | null,
-      priceVersion: maybe(22),
-      latencyMs: packed[23] as number,
-      firstByteMs: packed[24] as number | null,
-      attempts: packed[25] as number,
-      sessionId: maybe(26),
-      usage: unpackUsage(packed, 27),
-      units: unit === null ? null : { unit, quantity: packed[38] as number },
+      id: from.text(),
+      accountId: from.text(),
+      keyId: from.text(),
+      endpoint: from.text(),
+      provider: from.text(),
+      model: from.text(),
+      requestedModel: from.text(),
+      stream: from.flag(),
+      byok: from.flag(),
+      startedAtMs: from.number(),
+      ending: from.text() as Ending,
+      httpStatus: from.number(),
+      errorCode: from.maybeText(),
+      finishReason: from.maybeText(),
+      source: from.text() as UsageSource,
+      costNano: from.maybeInteger(),
+      listNano: from.maybeInteger(),
+      priceVersion: from.maybeText(),
+      latencyMs: from.number(),
+      firstByteMs: positive(from.number()),
+      attempts: from.number(),
+      sessionId: from.maybeText(),
+      usage: readUsage(from),
+      units: readUnits(from),
     },
   };
 }
 
-/** The operations of every call as lists; the rare ones as they are. */
-export function packOperations(operations: readonly LedgerOperation[]): PackedOperation[] {
-  return operations.map((operation) => {
-    if (operation.op === 'admit') return packAdmit(operation);
-    return operation.op === 'settle' ? packSettle(operation) : operation;
+const positive = (value: number): number | null => (value < 0 ? null : value);
+
+function readResponse(from: WordReader): StoredResponse | null {
+  const contentType = from.maybeText();
+  return contentType === null ? null : { contentType, status: from.number(), body: from.text() };
+}
+
+function readUnits(from: WordReader): SettleOperation['record']['units'] {
+  const unit = from.maybeText();
+  return unit === null ? null : { unit: unit as Unit, quantity: from.number() };
+}
+
+function writeUsage(to: WordWriter, usage: TokenUsage): void {
+  to.number(usage.input);
+  to.number(usage.cacheRead);
+  to.number(usage.cacheWrite);
+  to.number(usage.cacheWriteLong);
+  to.number(usage.audioInput);
+  to.number(usage.imageInput);
+  to.number(usage.output);
+  to.number(usage.reasoning);
+  to.number(usage.audioOutput);
+  to.number(usage.imageOutput);
+  to.number(usage.webSearches);
+}
+
+function readUsage(from: WordReader): TokenUsage {
+  return {
+    input: from.number(),
+    cacheRead: from.number(),
+    cacheWrite: from.number(),
+    cacheWriteLong: from.number(),
+    audioInput: from.number(),
+    imageInput: from.number(),
+    output: from.number(),
+    reasoning: from.number(),
+    audioOutput: from.number(),
+    imageOutput: from.number(),
+    webSearches: from.number(),
+  };
+}
+
+export function packOperations(to: WordWriter, operations: readonly LedgerOperation[]): PackedOperations {
+  const others: LedgerOperation[] = [];
+  try {
+    for (const operation of operations) {
+      if (operation.op === 'admit') {
+        to.number(admit);
+        writeAdmit(to, operation);
+      } else if (operation.op === 'settle') {
+        to.number(settle);
+        writeSettle(to, operation);
+      } else {
+        to.number(other);
+        others.push(operation);
+      }
+    }
+  } catch (error) {
+    to.forget();
+    throw error;
+  }
+  return { ...to.take(), others };
+}
+
+export function unpackOperations(from: WordReader, packed: PackedOperations): LedgerOperation[] {
+  from.open(packed);
+  const operations: LedgerOperation[] = [];
+  const others = packed.others.values();
+  while (!from.isAtEnd) {
+    const kind = from.number();
+    if (kind === admit) operations.push(readAdmit(from));
+    else if (kind === settle) operations.push(readSettle(from));
+    else operations.push(nextOf(others));
+  }
+  return operations;
+}
+
+/** Without what the operations say themselves: the ids and sizes of limits. */
+export function packResults(to: WordWriter, results: readonly AnyLedgerResult[]): PackedResults {
+  const others: AnyLedgerResult[] = [];
+  for (const result of results) {
+    if ('status' in result && result.status === 'admitted') {
+      to.number(admit);
+      to.integer(result.heldNano);
+      to.number(result.limits.length);
+      for (const { remaining, resetAtMs } of result.limits) {
+        to.number(remaining);
+        to.number(resetAtMs);
+      }
+    } else if ('status' in result && result.status === 'settled') {
+      to.number(settle);
+      to.integer(result.chargedNano);
+      to.integer(result.overNano);
+    } else {
+      to.number(other);
+      others.push(result);
+    }
+  }
+  return { ...to.take(), others };
+}
+
+export function unpackResults(
+  from: WordReader,
+  packed: PackedResults,
+  operations: readonly LedgerOperation[],
+): AnyLedgerResult[] {
+  from.open(packed);
+  const others = packed.others.values();
+  return operations.map((operation): AnyLedgerResult => {
+    const kind = from.number();
+    if (kind === settle) return { status: 'settled', chargedNano: from.integer(), overNano: from.integer() };
+    if (kind === admit) {
+      const heldNano = from.integer();
+      const takes = operation.op === 'admit' ? operation.limits : [];
+      const limits = takes.slice(0, from.number()).map(({ id, max }): LimitState => ({
+        id,
+        max,
+        remaining: from.number(),
+        resetAtMs: from.number(),
+      }));
+      return { status: 'admitted', heldNano, limits };
+    }
+    return nextOf(others);
   });
 }
 
-const isPacked = (value: object): value is readonly Plain[] => Array.isArray(value);
-
-export function unpackOperations(packed: readonly PackedOperation[]): LedgerOperation[] {
-  return packed.map((each) => {
-    if (!isPacked(each)) return each;
-    return each[0] === 'admit' ? unpackAdmit(each) : unpackSettle(each);
-  });
-}
-
-export function packResults(results: readonly AnyLedgerResult[]): PackedResult[] {
-  return results.map((result) => {
-    if (!('status' in result)) return result;
-    if (result.status === 'admitted') {
-      const packed: Plain[] = ['admitted', result.heldNano];
-      for (const { id, max, remaining, resetAtMs } of result.limits)
-        packed.push(id, max, remaining, resetAtMs);
-      return packed;
-    }
-    return result.status === 'settled' ? ['settled', result.chargedNano, result.overNano] : result;
-  });
-}
-
-export function unpackResults(packed: readonly PackedResult[]): AnyLedgerResult[] {
-  return packed.map((each): AnyLedgerResult => {
-    if (!isPacked(each)) return each;
-    if (each[0] === 'settled') {
-      return { status: 'settled', chargedNano: each[1] as bigint, overNano: each[2] as bigint };
-    }
-    const limits: LimitState[] = [];
-    for (let at = 2; at < each.length; at += 4) {
-      const [id, max, remaining, resetAtMs] = each.slice(at, at + 4) as [string, number, number, number];
-      limits.push({ id, max, remaining, resetAtMs });
-    }
-    return { status: 'admitted', heldNano: each[1] as bigint, limits };
-  });
+function nextOf<T>(others: Iterator<T, undefined>): T {
+  const { value } = others.next();
+  if (value === undefined) throw new RangeError('a message names more than it brings');
+  return value;
 }

@@ -1,9 +1,31 @@
 /** The SQL of the SQLite ledger; sqlite-ledger.ts says what it means. */
 import type { DatabaseSync } from 'node:sqlite';
 import { bindable } from './bindable.ts';
+import { deleteMany, insertMany } from './sqlite-batched.ts';
 import { usageColumns } from './usage-row.ts';
 
 type Row = Record<string, unknown>;
+
+/** In the order of what `SqliteState.flush` binds. */
+const holdColumns = [
+  'slot',
+  'id',
+  'account_id',
+  'key_id',
+  'owner',
+  'amount_nano',
+  'spent_nano',
+  'floor_nano',
+  'hard',
+  'budgets',
+  'facts',
+  'takes',
+  'idempotency_key',
+  'alias',
+  'stream',
+  'started_at',
+  'stop_requested',
+];
 
 export type LedgerStatements = ReturnType<typeof prepareLedger>;
 
@@ -18,8 +40,6 @@ export function prepareLedger(database: DatabaseSync) {
       all: (...values: unknown[]): Row[] => statement.all(...values.map(bindable)),
     };
   };
-  const columns = usageColumns.join(', ');
-  const marks = usageColumns.map(() => '?').join(', ');
   return {
     begin: prepare('BEGIN IMMEDIATE'),
     commit: prepare('COMMIT'),
@@ -35,25 +55,27 @@ export function prepareLedger(database: DatabaseSync) {
       `INSERT INTO rate_window (id, window_start, previous, current) VALUES (?, ?, ?, ?)
        ON CONFLICT (id) DO UPDATE SET window_start = excluded.window_start, previous = excluded.previous, current = excluded.current`,
     ),
-    hold: prepare('SELECT * FROM hold WHERE id = ?'),
-    insertHold: prepare(
-      `INSERT INTO hold (id, account_id, key_id, owner, amount_nano, spent_nano, floor_nano, hard, budgets, facts, takes,
-         idempotency_key, alias, stream, started_at, stop_requested)
-       VALUES (?, ?, ?, ?, ?, 0, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0)`,
-    ),
-    extendHold: prepare('UPDATE hold SET amount_nano = ?, spent_nano = ? WHERE id = ?'),
-    deleteHold: prepare('DELETE FROM hold WHERE id = ?'),
+    holds: prepare('SELECT * FROM hold ORDER BY slot'),
+    insertHolds: insertMany(database, 'hold', holdColumns),
+    extendHold: prepare('UPDATE hold SET amount_nano = ?, spent_nano = ? WHERE slot = ?'),
+    deleteHolds: deleteMany(database, 'hold', 'slot'),
     deadHolds: prepare(
       `SELECT id FROM hold WHERE owner <> ?1 AND started_at < ?2
        AND NOT EXISTS (SELECT 1 FROM instance WHERE instance.owner = hold.owner AND seen_at >= ?2) ORDER BY id LIMIT 1000`,
     ),
-    entry: prepare(
-      'INSERT INTO ledger_entry (txn, book, kind, amount_nano, created_at, note) VALUES (?, ?, ?, ?, ?, ?)',
-    ),
+    entries: insertMany(database, 'ledger_entry', [
+      'txn',
+      'book',
+      'kind',
+      'amount_nano',
+      'created_at',
+      'note',
+    ]),
     entryExists: prepare(
       `SELECT 1 AS found FROM ledger_entry WHERE txn = ? AND kind = ? AND book = ? AND kind <> 'charge'`,
     ),
-    usage: prepare(`INSERT INTO usage (${columns}) VALUES (${marks})`),
+    usages: insertMany(database, 'usage', usageColumns),
+    newest: prepare('SELECT max(id) AS id FROM usage'),
     settled: prepare('SELECT 1 AS found FROM usage WHERE id = ?'),
     usageById: prepare('SELECT * FROM usage WHERE id = ?'),
     setting: prepare('SELECT value FROM setting WHERE name = ?'),

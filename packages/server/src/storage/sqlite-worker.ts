@@ -9,6 +9,7 @@ import { SqliteLedger } from './sqlite-ledger.ts';
 import type { Statement } from './executor.ts';
 import type { WorkerRequest, WorkerResponse } from './sqlite-messages.ts';
 import { packResults, unpackOperations } from './sqlite-packing.ts';
+import { WordReader, WordWriter } from './sqlite-words.ts';
 
 if (parentPort === null) throw new Error('sqlite-worker runs as a worker thread');
 const port = parentPort;
@@ -16,6 +17,8 @@ const { path } = workerData as { path: string };
 
 const statementCache = 200;
 const cached = new Map<string, StatementSync>();
+const reader = new WordReader();
+const words = new WordWriter();
 let ledger: SqliteLedger | null = null;
 const database = new DatabaseSync(path);
 
@@ -46,8 +49,16 @@ function transaction(statements: readonly Statement[]): bigint {
     if (database.isTransaction) database.exec('ROLLBACK');
     throw error;
   } finally {
-    ledger?.forget();
+    for (const { sql } of statements) changed(sql);
   }
+}
+
+/** The ledger keeps rows of these in memory. */
+const keptTables = /\b(?:budget|rate_window|setting)\b/;
+
+/** The statement was run, and may have changed what the ledger keeps. */
+function changed(sql: string): void {
+  if (keptTables.test(sql)) ledger?.forgetBudgets();
 }
 
 function answer(request: WorkerRequest): WorkerResponse {
@@ -65,18 +76,18 @@ function answer(request: WorkerRequest): WorkerResponse {
       ledger ??= new SqliteLedger(database);
       return {
         id: request.id,
-        results: packResults(ledger.run(unpackOperations(request.operations), Date.now())),
+        results: packResults(words, ledger.run(unpackOperations(reader, request.operations), Date.now())),
       };
     case 'query': {
       const statement = statementOf(request.sql);
       const parameters = request.parameters.map(bindable);
       if (statement.columns().length > 0) {
         const rows = statement.all(...parameters);
-        if (!/^\s*select/i.test(request.sql)) ledger?.forget();
+        if (!/^\s*select/i.test(request.sql)) changed(request.sql);
         return { id: request.id, rows };
       }
       const { changes } = statement.run(...parameters);
-      ledger?.forget();
+      changed(request.sql);
       return { id: request.id, rows: [], changes: BigInt(changes) };
     }
     case 'read':

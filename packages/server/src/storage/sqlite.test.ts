@@ -6,9 +6,19 @@ import { DatabaseSync } from 'node:sqlite';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { Task } from '../../test/storage/ledger-process.ts';
 import { startLedgerProcess } from '../../test/storage/processes.ts';
-import { admitOf, balanceOf, newAccount, newId, problems, run, usd } from './conformance-fixtures.ts';
+import {
+  admitOf,
+  balanceOf,
+  newAccount,
+  newId,
+  problems,
+  run,
+  settleOf,
+  usd,
+} from './conformance-fixtures.ts';
 import { openStorage } from './open.ts';
-import { StorageUnavailable, type Storage } from './storage.ts';
+import { initialSqlite } from './migrations/0001-initial.sqlite.ts';
+import { StorageUnavailable, type AdmitOperation, type Storage } from './storage.ts';
 
 describe('SQLite', () => {
   let dataDir: string;
@@ -64,6 +74,90 @@ describe('SQLite', () => {
     expect(await problems(storage)).toEqual([]);
     expect((await run(storage, { op: 'sweep', owner: 'next', deadAfterMs: 0 })).swept).toHaveLength(20);
     expect(await balanceOf(storage, account)).toEqual({ left: usd(0.7), held: 0n });
+    expect(await problems(storage)).toEqual([]);
+    await storage.close();
+  });
+
+  /** Runs a statement on the closed file and answers its rows. */
+  const look = (sql: string): unknown[] => {
+    const database = new DatabaseSync(join(dataDir, 'indoxhub.db'));
+    try {
+      return database.prepare(sql).all();
+    } finally {
+      database.close();
+    }
+  };
+
+  it('knows what was settled before it was opened, whatever the order of ids', async () => {
+    let storage = await open();
+    const account = await newAccount(storage, usd(1));
+    const calls = ['a', 'm', 'z'].map((first) => admitOf(account, usd(0.1), { id: `${first}-${newId()}` }));
+    const [low, middle, high] = calls as [AdmitOperation, AdmitOperation, AdmitOperation];
+    await storage.commit([middle, settleOf(middle, 1n)]);
+    await storage.close();
+    storage = await open();
+    await expect(storage.commit([middle])).rejects.toThrow('settled before');
+    expect(await storage.commit([low, high, settleOf(high, 1n)])).toHaveLength(3);
+    await expect(storage.commit([high])).rejects.toThrow('settled before');
+    expect(await storage.commit([settleOf(low, 1n)])).toMatchObject([{ status: 'settled' }]);
+    await expect(storage.commit([low])).rejects.toThrow('settled before');
+    expect(await problems(storage)).toEqual([]);
+    await storage.close();
+  });
+
+  it('writes no hold that is closed in its own transaction, and uses the places of closed ones again', async () => {
+    let storage = await open();
+    const account = await newAccount(storage, usd(9));
+    const calls = Array.from({ length: 40 }, () => admitOf(account, usd(0.1)));
+    await storage.commit(calls.flatMap((call) => [call, settleOf(call, 1n)]));
+    const kept = Array.from({ length: 3 }, () => admitOf(account, usd(0.1)));
+    await storage.commit(kept);
+    const [first, , last] = kept as [AdmitOperation, AdmitOperation, AdmitOperation];
+    await storage.commit([settleOf(first, 1n)]);
+    await storage.close();
+    expect(look('SELECT slot FROM hold ORDER BY slot')).toEqual([{ slot: 2 }, { slot: 3 }]);
+    storage = await open();
+    const more = [admitOf(account, usd(0.1)), admitOf(account, usd(0.1))];
+    await storage.commit([settleOf(last, 1n), ...more]);
+    expect(await balanceOf(storage, account)).toMatchObject({ held: usd(0.3) });
+    expect(await problems(storage)).toEqual([]);
+    await storage.close();
+    expect(look('SELECT slot FROM hold ORDER BY slot')).toEqual([{ slot: 1 }, { slot: 2 }, { slot: 3 }]);
+  });
+
+  it('keeps the places of holds right after a transaction that failed', async () => {
+    const storage = await open();
+    const account = await newAccount(storage, usd(9));
+    const [a, b, c] = [admitOf(account, usd(1)), admitOf(account, usd(1)), admitOf(account, usd(1))];
+    await storage.commit([a, b]);
+    const broken = admitOf(account, 1n, { budgets: ['no such budget'] });
+    await expect(storage.commit([settleOf(a, usd(0.5)), c, broken])).rejects.toThrow('no such budget');
+    expect(await balanceOf(storage, account)).toEqual({ left: usd(9), held: usd(2) });
+    await storage.commit([settleOf(b, usd(0.5)), c, settleOf(a, usd(0.5))]);
+    expect(await balanceOf(storage, account)).toEqual({ left: usd(8), held: usd(1) });
+    expect(await problems(storage)).toEqual([]);
+    await storage.close();
+  });
+
+  it('brings open holds of the release before into their places', async () => {
+    let storage = await open();
+    const account = await newAccount(storage, usd(9));
+    const calls = Array.from({ length: 3 }, () => admitOf(account, usd(1)));
+    await storage.commit(calls);
+    await storage.close();
+    const database = new DatabaseSync(join(dataDir, 'indoxhub.db'));
+    const before = initialSqlite.filter((statement) => /\b(TABLE|ON) hold\b/.test(statement));
+    expect(before).toHaveLength(3);
+    database.exec('DROP INDEX hold_stop; DROP INDEX hold_alias; ALTER TABLE hold RENAME TO now');
+    for (const statement of before) database.exec(statement);
+    const columns = `id, account_id, key_id, owner, amount_nano, spent_nano, floor_nano, hard, budgets, facts, takes,
+      idempotency_key, alias, stream, started_at, stop_requested`;
+    database.exec(`INSERT INTO hold (${columns}) SELECT ${columns} FROM now; DROP TABLE now;
+      DELETE FROM schema_migration WHERE name = '0005-sqlite-hold-slots'`);
+    database.close();
+    storage = await open();
+    await storage.commit(calls.map((call) => settleOf(call, usd(0.5))));
+    expect(await balanceOf(storage, account)).toEqual({ left: usd(7.5), held: 0n });
     expect(await problems(storage)).toEqual([]);
     await storage.close();
   });

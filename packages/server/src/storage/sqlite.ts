@@ -9,6 +9,7 @@ import type { Executor, Statement } from './executor.ts';
 import { migrate } from './migrate.ts';
 import { createRecords } from './records.ts';
 import { packOperations, unpackResults } from './sqlite-packing.ts';
+import { WordReader, WordWriter } from './sqlite-words.ts';
 import type { WorkerRequest, WorkerResponse } from './sqlite-messages.ts';
 import { StorageUnavailable, type Storage } from './storage.ts';
 
@@ -125,12 +126,23 @@ export async function openSqlite(path: string): Promise<Storage> {
     await run('BEGIN IMMEDIATE');
     await migrate(run, 'sqlite');
     await run('COMMIT');
+    const words = new WordWriter();
+    const reader = new WordReader();
     return {
       ...createRecords(executor),
       engine: 'sqlite',
       async commit(operations) {
-        const { results } = await channel.send({ kind: 'commit', operations: packOperations(operations) });
-        return unpackResults(results ?? []);
+        try {
+          const { results } = await channel.send({
+            kind: 'commit',
+            operations: packOperations(words, operations),
+          });
+          return results === undefined ? [] : unpackResults(reader, results, operations);
+        } catch (error) {
+          // Perhaps it never arrived: the worker cannot be thought to remember the texts it brought.
+          words.forget();
+          throw error;
+        }
       },
       async ping() {
         await run('SELECT 1');

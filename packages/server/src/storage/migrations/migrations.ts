@@ -1,12 +1,14 @@
 /**
  * Every migration, in order. Append-only: a released one is never edited, because databases remember its checksum and
  * refuse to open when it differs. Until the first release 0001 may still change.
+ * One without statements is not for that engine.
  */
 import { initialPostgres } from './0001-initial.postgres.ts';
 import { initialSqlite } from './0001-initial.sqlite.ts';
 import { ledgerPostgres } from './0001-ledger.postgres.ts';
 import { videoJobsPostgres, videoJobsSqlite } from './0003-video-jobs.ts';
 import { mediaPostgres, mediaSqlite } from './0004-media.ts';
+import { holdSlotsSqlite } from './0005-sqlite-hold-slots.ts';
 import { usageUnitsPostgres, usageUnitsSqlite } from './0002-usage-units.ts';
 
 export interface SchemaMigration {
@@ -20,4 +22,5 @@ export const migrations: readonly SchemaMigration[] = [
   { name: '0002-usage-units', sqlite: usageUnitsSqlite, postgres: usageUnitsPostgres },
   { name: '0003-video-jobs', sqlite: videoJobsSqlite, postgres: videoJobsPostgres },
   { name: '0004-media', sqlite: mediaSqlite, postgres: mediaPostgres },
+  { name: '0005-sqlite-hold-slots', sqlite: holdSlotsSqlite, postgres: [] },
 ];
