@@ -24,6 +24,7 @@ const apiPages = [
   'chat',
   'completions',
   'embeddings',
+  'images',
   'speech',
   'transcriptions',
   'stop-stream',
@@ -190,7 +191,11 @@ describe.skipIf(!canRun)('examples', () => {
       INDOX_API_KEY: gateway.apiKey,
       INDOXHUB_ADMIN_KEY: adminKey,
     };
-    const { stdout } = await run('bash', ['-c', words], { env, timeout: 20_000 });
+    const { stdout } = await run('bash', ['-c', words], {
+      env,
+      timeout: 20_000,
+      maxBuffer: 16 * 1024 * 1024,
+    });
     return stdout;
   };
 

@@ -122,6 +122,49 @@ export const openaiSpeechBody = z.looseObject({
   stream_format: z.enum(['audio']).nullish().describe('Only `audio`: the bytes as they come'),
 });
 
+const imageSize = z.string().regex(/^(auto|\d{2,5}x\d{2,5})$/, 'must be like 1024x1024, or auto');
+
+export const imageBody = z.looseObject({
+  prompt: z.string().min(1).max(32_000),
+  model: sampling.model,
+  n: z.int().min(1).max(10).nullish(),
+  size: imageSize.nullish(),
+  aspect_ratio: z
+    .string()
+    .regex(/^[1-9]\d{0,2}:[1-9]\d{0,2}$/, 'must be like 16:9')
+    .nullish(),
+  quality: z.string().max(32).nullish(),
+  style: z.string().max(64).nullish(),
+  response_format: z.enum(['url', 'b64_json']).nullish().describe('Honoured whatever the provider gives'),
+  user: z.string().nullish(),
+  background: z.enum(['transparent', 'opaque', 'auto']).nullish(),
+  moderation: z.enum(['low', 'auto']).nullish(),
+  output_compression: z.int().min(0).max(100).nullish(),
+  output_format: z.enum(['png', 'jpeg', 'webp']).nullish(),
+  negative_prompt: z.string().max(32_000).nullish(),
+  guidance_scale: z.number().min(0).max(100).nullish(),
+  seed: z.int().min(0).nullish(),
+  safety_filter_level: z.string().max(64).nullish(),
+  person_generation: z.enum(['dont_allow', 'allow_adult', 'allow_all']).nullish(),
+  include_safety_attributes: z.boolean().nullish(),
+  include_rai_reason: z.boolean().nullish(),
+  language: z.string().max(16).nullish(),
+  output_mime_type: z.enum(['image/png', 'image/jpeg', 'image/webp']).nullish(),
+  add_watermark: z.boolean().nullish(),
+  enhance_prompt: z.boolean().nullish(),
+  ...ours,
+});
+/** The same, beside the pictures. */
+export const imageEditForm = z.looseObject({
+  image: z
+    .string()
+    .describe('The picture to work on; `image[]`, repeated, for several')
+    .meta({ format: 'binary' }),
+  mask: z.string().optional().meta({ format: 'binary' }),
+  prompt: z.string(),
+  model: sampling.model,
+});
+
 const transcription = {
   file: z
     .string()

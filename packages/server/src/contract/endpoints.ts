@@ -106,6 +106,42 @@ export const endpoints = {
     { input: bodies.openaiEmbeddingBody },
   ),
 
+  images: row('POST', '/api/v1/images/generations', 'key', 'images', 'Pictures from a prompt', {
+    input: bodies.imageBody,
+  }),
+  openaiImages: row(
+    'POST',
+    '/v1/images/generations',
+    'key',
+    'openai',
+    'Pictures from a prompt, OpenAI shape',
+    {
+      input: bodies.imageBody,
+    },
+  ),
+  openaiImageEdits: row('POST', '/v1/images/edits', 'key', 'openai', 'Pictures from pictures, OpenAI shape', {
+    form: bodies.imageEditForm,
+  }),
+  rootImages: row(
+    'POST',
+    '/images/generations',
+    'key',
+    'openai',
+    'Pictures from a prompt, OpenAI shape, without a path prefix',
+    {
+      input: bodies.imageBody,
+    },
+  ),
+  rootImageEdits: row(
+    'POST',
+    '/images/edits',
+    'key',
+    'openai',
+    'Pictures from pictures, OpenAI shape, without a path prefix',
+    {
+      form: bodies.imageEditForm,
+    },
+  ),
   speech: row('POST', '/api/v1/audio/tts/generations', 'key', 'audio', 'Text to speech', {
     input: bodies.speechBody,
   }),

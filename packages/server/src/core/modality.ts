@@ -7,7 +7,7 @@ import type { Capability } from '../contract/catalogue.ts';
 import { GatewayError } from '../contract/errors.ts';
 import type { CallRequest } from '../contract/request.ts';
 import { noUsage, type TokenUsage, type UnitCount, type UsageSource } from '../contract/usage.ts';
-import type { MediaCodec, CallTarget, Provider } from '../providers/provider.ts';
+import type { MediaCodec, CallTarget, Exchange, Provider } from '../providers/provider.ts';
 import { admit } from './admission.ts';
 import type { BasePlan, Incoming, Reply } from './call-types.ts';
 import { boundsOf, type Demand } from './demand.ts';
@@ -43,7 +43,7 @@ export interface Job<R extends CallRequest, A> {
    * Writes the answer down. Called once the vendor has answered and before anything is charged. Throws where it cannot
    * be delivered, and nothing is charged.
    */
-  write?(answer: A, facts: SettledFacts): Promise<Reply>;
+  write?(answer: A, facts: SettledFacts, exchange: Pick<Exchange, 'download'>): Promise<Reply>;
   /** Instead of `write`: bytes for the caller's connection as they come. */
   relay?(answer: A): ByteSource;
 }
@@ -175,17 +175,17 @@ class MediaCall<R extends CallRequest, A> implements StoppableStream {
 
   private async answer(): Promise<Reply | null> {
     const { gateway, plan, job } = this;
-    const { value, attempts } = await this.guarded(() =>
+    const { value, attempts, prepared } = await this.guarded(() =>
       tryTargets(
         gateway,
         plan,
         () => this.over,
         (target) => this.prepare(target),
-        (prepared) => this.perform(prepared),
+        (each) => this.perform(each),
       ),
     );
     if (job.relay !== undefined) return this.relay(value, attempts, job.relay(value));
-    const { reply, end, priced } = await this.guarded(() => this.write(value, attempts));
+    const { reply, end, priced } = await this.guarded(() => this.write(value, attempts, prepared.exchange));
     const kept = plan.call.idempotencyKey === null ? null : keep(reply);
     const unsettled = await settle(gateway, plan, priced, kept, 'wait');
     report(gateway, plan, end, priced);
@@ -206,12 +206,13 @@ class MediaCall<R extends CallRequest, A> implements StoppableStream {
   private async write(
     value: A,
     attempts: number,
+    exchange: VendorExchange,
   ): Promise<{ readonly reply: Reply; readonly end: CallEnd; readonly priced: Priced }> {
     const { plan, job } = this;
     if (job.write === undefined) throw new TypeError('a job writes or relays');
     const end = this.ended(job.used(value, plan.resolved), attempts);
     const priced = priceCall(plan, end, null);
-    return { reply: await job.write(value, priced.facts), end, priced };
+    return { reply: await job.write(value, priced.facts, exchange), end, priced };
   }
 
   /**

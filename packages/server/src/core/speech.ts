@@ -4,20 +4,12 @@ import type { SettledFacts } from '../contract/answer.ts';
 import { GatewayError } from '../contract/errors.ts';
 import type { SpeechAnswer, SpeechRequest } from '../contract/media.ts';
 import { characters, noUsage } from '../contract/usage.ts';
+import type { SpokenFile } from '../dialects/dialect.ts';
 import type { Incoming, Reply } from './call-types.ts';
 import { countedTokens } from './count.ts';
 import type { Gateway } from './gateway.ts';
 import { serveModality, type Job, type Used } from './modality.ts';
 import type { Resolved } from './models.ts';
-
-/** Sound that was made and stored, for a dialect to write down. */
-export interface Spoken {
-  readonly url: string;
-  readonly contentType: string;
-  readonly bytes: number;
-  readonly content: string | null;
-  readonly expiresAtMs: number | null;
-}
 
 /** The largest sound that travels inside JSON where nothing is stored. */
 const maxInlineBytes = 32 * 1024 * 1024;
@@ -87,7 +79,7 @@ export async function storeSpeech(
   call: Incoming,
   request: SpeechRequest,
   body: Buffer,
-  encode: (spoken: Spoken, facts: SettledFacts) => string,
+  encode: (spoken: SpokenFile, facts: SettledFacts) => string,
 ): Promise<Reply | null> {
   return serveModality(gateway, call, {
     ...jobOf(call, request, body),
@@ -107,7 +99,7 @@ async function store(
   gateway: Gateway,
   call: Incoming,
   { contentType, audio }: SpeechAnswer,
-): Promise<Spoken> {
+): Promise<SpokenFile> {
   if (gateway.media.isConfigured) {
     const accountId = call.credential.account.id;
     const media = await gateway.media.put({ accountId, kind: 'audio', contentType, source: audio });

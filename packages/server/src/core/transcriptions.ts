@@ -3,22 +3,14 @@ import type { SettledFacts } from '../contract/answer.ts';
 import type { TranscriptionAnswer, TranscriptionRequest } from '../contract/media.ts';
 import { noUsage } from '../contract/usage.ts';
 import { longestAudio } from './audio-length.ts';
+import type { WrittenTranscript } from '../dialects/dialect.ts';
 import type { Incoming, Reply } from './call-types.ts';
 import { countedTokens } from './count.ts';
 import type { Gateway } from './gateway.ts';
 import { serveModality, type Used } from './modality.ts';
 import type { Resolved } from './models.ts';
 import { resolve } from './resolve.ts';
-import { translateToEnglish, type Translated } from './translate.ts';
-
-/** What a dialect needs to write an answer down. */
-export interface Transcribed {
-  readonly answer: TranscriptionAnswer;
-  /** Seconds. */
-  readonly duration: number | null;
-  /** The chat model that turned the transcript into English, where the speech model does not. */
-  readonly translated: Translated | null;
-}
+import { translateToEnglish } from './translate.ts';
 
 /** Tokens of sound a second becomes at most, where a model bills sound by the token. */
 const audioTokensPerSecond = 25;
@@ -44,7 +36,7 @@ export function serveTranscription(
   call: Incoming,
   request: TranscriptionRequest,
   fingerprint: () => string,
-  encode: (transcribed: Transcribed, facts: SettledFacts) => { body: string; contentType: string },
+  encode: (transcript: WrittenTranscript, facts: SettledFacts) => { body: string; contentType: string },
 ): Promise<Reply | null> {
   const isTranslation = request.kind === 'translation';
   // Known before the call: whether a chat model must translate.

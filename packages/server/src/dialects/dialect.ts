@@ -63,3 +63,10 @@ export interface WrittenTranscript {
     readonly cost: number | null;
   } | null;
 }
+
+/** A picture as the caller gets it: a link or base64. */
+export interface WrittenImage {
+  readonly url?: string;
+  readonly b64_json?: string;
+  readonly revised_prompt?: string;
+}

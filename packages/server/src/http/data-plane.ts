@@ -5,6 +5,7 @@ import { Spool } from './multipart.ts';
 import type { RawRoutes } from './route.ts';
 import { rawChatRoutes } from './routes/chat.ts';
 import { embeddingDoors } from './routes/embeddings.ts';
+import { imageDoors } from './routes/images.ts';
 import { speechDoors } from './routes/speech.ts';
 import { transcriptionDoors } from './routes/transcriptions.ts';
 
@@ -14,6 +15,7 @@ export function dataRoutes(gateway: Gateway): RawRoutes {
   const routes = rawChatRoutes(gateway);
   mountDoors(routes, gateway, [
     ...embeddingDoors(gateway),
+    ...imageDoors(gateway, spool),
     ...speechDoors(gateway),
     ...transcriptionDoors(gateway, spool),
   ]);

@@ -2,6 +2,10 @@
 import { assemblyai } from './assemblyai.ts';
 import { deepgram } from './deepgram.ts';
 import { elevenlabs } from './elevenlabs.ts';
+import { blackForestLabs } from './black-forest-labs.ts';
+import { fal } from './fal.ts';
+import { replicate } from './replicate.ts';
+import { stability } from './stability.ts';
 import { anthropic } from './anthropic/index.ts';
 import { google } from './google/index.ts';
 import { local } from './local/sandbox.ts';
@@ -17,6 +21,10 @@ export const vendors: readonly Provider[] = [
   elevenlabs,
   deepgram,
   assemblyai,
+  blackForestLabs,
+  fal,
+  replicate,
+  stability,
   generic,
   ...ownServers,
   local,

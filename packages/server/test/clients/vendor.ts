@@ -9,6 +9,7 @@
 import type { ServerResponse } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { embedding } from '../fakes/embeddings.ts';
+import { drawing } from '../fakes/images.ts';
 import { speaking } from '../fakes/speech.ts';
 import { transcribing } from '../fakes/transcriptions.ts';
 import { chatAnswer, finishEvent, usageEvent, type Script, type SeenCall } from '../upstream.ts';
@@ -117,6 +118,7 @@ async function stream(call: SeenCall, response: ServerResponse, text: string, as
 /** The script of the fake vendor. */
 export const vendor: Script = async (call, response) => {
   if (call.path.endsWith('/embeddings')) return embedding(call, response);
+  if (call.path.includes('/images/') || call.path === '/result.png') return drawing(call, response);
   if (call.path.endsWith('/audio/speech')) return speaking(call, response);
   if (/\/audio\/trans/.test(call.path)) return transcribing(call, response);
   const { messages, ...params } = call.body as { messages?: Message[]; prompt?: unknown; stream?: boolean };

@@ -4,6 +4,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { adminKey, startGateway, type TestGateway } from '../gateway.ts';
 import { answering, chatAnswer, startUpstream, streaming, type Script, type Upstream } from '../upstream.ts';
 import { embedding } from '../fakes/embeddings.ts';
+import { drawing } from '../fakes/images.ts';
 import { speaking } from '../fakes/speech.ts';
 import { sleep } from './raw.ts';
 
@@ -28,6 +29,7 @@ const maxBody = 1024 * 1024;
 /** A provider without faults of its own. */
 const honest: Script = (call, response) => {
   if (call.path === '/v1/embeddings') return embedding(call, response);
+  if (call.path.includes('/images/') || call.path === '/result.png') return drawing(call, response);
   if (call.path === '/v1/audio/speech') return speaking(call, response);
   return call.body['stream'] === true
     ? streaming({ parts: ['hello'] })(call, response)
@@ -59,11 +61,13 @@ const validBody: Record<string, Json> = {
   completion: { model, prompt: 'hi' },
   embeddings: { model: 'openai/text-embedding-3-small', text: 'hi' },
   openaiEmbeddings: { model: 'openai/text-embedding-3-small', input: 'hi' },
+  images: { model: 'openai/dall-e-2', prompt: 'hi' },
   speech: { model: 'openai/tts-1', input: 'hi' },
   createAccount: { name: 'a', credits: '1.00', soft: false },
   credit: { amount: '1.00', note: 'n' },
   createKey: { name: 'k', rpm: 5 },
 };
+validBody['openaiImages'] = validBody['rootImages'] = validBody['images'] ?? {};
 validBody['openaiSpeech'] = validBody['rootSpeech'] = validBody['speech'] ?? {};
 validBody['rootEmbeddings'] = validBody['openaiEmbeddings'] ?? {};
 validBody['openaiChat'] = validBody['rootChat'] = validBody['chat'] ?? {};

@@ -5,6 +5,7 @@ import { decodeAnswer } from './answer.ts';
 import { decodeError } from './errors.ts';
 import { embedding } from './embeddings.ts';
 import { encodeRequest } from './request.ts';
+import { image } from './images.ts';
 import { speech } from './speech.ts';
 import { transcription } from './transcriptions.ts';
 import { createStreamDecoder } from './stream.ts';
@@ -29,6 +30,7 @@ export const google: Provider = {
   chat,
   completion: { ...completionFrom(chat, 'Google Gemini'), inlineMedia: true },
   embedding,
+  image,
   speech,
   transcription,
   proof: {

@@ -2,6 +2,7 @@
 import type { Provider } from '../provider.ts';
 import { cohereEmbedding } from '../cohere-embeddings.ts';
 import { embeddingCodecOf } from './embeddings.ts';
+import { imageCodecOf } from './images.ts';
 import { speechCodecOf } from './speech.ts';
 import { transcriptionCodecOf, translationCodecOf } from './transcriptions.ts';
 
@@ -11,6 +12,8 @@ export function mediaOf(vendor: string): Media {
   const embedding = vendor === 'cohere' ? cohereEmbedding : embeddingCodecOf(vendor);
   const media: { -readonly [Name in keyof Media]: Media[Name] } = {};
   if (embedding !== undefined) media.embedding = embedding;
+  const image = imageCodecOf(vendor);
+  if (image !== undefined) media.image = image;
   const speech = speechCodecOf(vendor);
   if (speech !== undefined) media.speech = speech;
   const transcription = transcriptionCodecOf(vendor);

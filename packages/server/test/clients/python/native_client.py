@@ -447,5 +447,16 @@ def speech_to_text():
     assert client.speech_to_text(path, model="openai/whisper-1", response_format="srt")["text"].startswith("1\n00:00:00,000")
     assert client.translate_audio(path, model="openai/whisper-1")["text"] == "Hello there. General Kenobi."
 
+@check
+def images():
+    """client.images: a link, base64, and what the client leaves out for gpt-image and Google"""
+    answer = client.images("A fox", model="openai/dall-e-3", size="1024x1024", quality="standard")
+    with urllib.request.urlopen(answer["data"][0]["url"]) as picture:
+        assert picture.headers["Content-Type"] == "image/png" and picture.read().startswith(b"\x89PNG")
+    assert abs(answer["usage"]["cost"] - 0.04) < 1e-9
+    gpt = client.images("A fox", model="openai/gpt-image-1", size="1024x1024")
+    assert "b64_json" in gpt["data"][0] and gpt["usage"]["cost"] > 0
+    raises(errors.InvalidParametersError, lambda: client.images("A fox", model="google/imagen-4.0-generate-001"), "GEMINI_API_KEY")
+
 
 main()

@@ -1,5 +1,6 @@
 """The unmodified Python `openai` SDK against a gateway."""
 
+import base64
 import json
 
 import openai
@@ -312,6 +313,15 @@ def transcriptions():
     with open(path, "rb") as sound:
         assert client.audio.translations.create(model="openai/whisper-1", file=sound).text == "Hello there. General Kenobi."
     raises(openai.BadRequestError, lambda: client.audio.transcriptions.create(model="openai/whisper-1", file=b""), "file")
+
+@check
+def images():
+    """images.generate and images.edit"""
+    answer = client.images.generate(model="openai/dall-e-2", prompt="A fox", n=2, response_format="b64_json", size="256x256")
+    assert len(answer.data) == 2 and answer.data[0].b64_json and answer.data[0].url is None
+    edited = client.images.edit(model="openai/gpt-image-1", prompt="x", image=base64.b64decode(answer.data[0].b64_json))
+    assert edited.data[0].b64_json and edited.usage.cost > 0
+    raises(openai.BadRequestError, lambda: client.images.generate(model="openai/dall-e-2", prompt=""), "prompt")
 
 
 main()
