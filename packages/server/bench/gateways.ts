@@ -10,6 +10,8 @@ import type { Target } from './load.ts';
 const here = import.meta.dirname;
 const repository = join(here, '../../..');
 const portkeyVersion = '1.15.2';
+/** As in `npm start`, for the floor as well. */
+const nodeFlags = ['--max-semi-space-size=16', '--initial-old-space-size=64'];
 const adminKey = 'bench-admin-key-0123456789';
 const openai = '/v1/chat/completions';
 const native = '/api/v1/chat/completions';
@@ -122,10 +124,7 @@ export async function startUpstream(
 
 export async function startFloor(upstream: Upstream, core: number | null): Promise<Gateway> {
   const port = await freePort();
-  const child = startNode(
-    ['--max-semi-space-size=8', join(here, 'floor.ts'), String(port), upstream.origin],
-    { core },
-  );
+  const child = startNode([...nodeFlags, join(here, 'floor.ts'), String(port), upstream.origin], { core });
   const target = { port, path: openai, headers: {} };
   await answers(`http://127.0.0.1:${port}/`, child, 20);
   return {
@@ -163,24 +162,21 @@ async function launch(
   const port = await freePort();
   const url = `http://127.0.0.1:${port}`;
   const startedAt = performance.now();
-  const child = startNode(
-    ['--max-semi-space-size=8', ...flags, join(tree, 'packages/server/bin/indoxhub.js')],
-    {
-      core,
-      cwd: dataDir,
-      log: join(dataDir, 'gateway.log'),
-      env: {
-        NODE_COMPILE_CACHE: join(dataDir, 'compiled'),
-        INDOXHUB_PORT: String(port),
-        INDOXHUB_DATA_DIR: join(dataDir, 'data'),
-        INDOXHUB_LOG_LEVEL: 'info',
-        INDOXHUB_LOCAL_DISCOVERY: 'off',
-        INDOXHUB_ADMIN_KEY: adminKey,
-        OPENAI_API_KEY: 'sk-upstream',
-        OPENAI_BASE_URL: `${upstream.origin}/v1`,
-      },
+  const child = startNode([...nodeFlags, ...flags, join(tree, 'packages/server/bin/indoxhub.js')], {
+    core,
+    cwd: dataDir,
+    log: join(dataDir, 'gateway.log'),
+    env: {
+      NODE_COMPILE_CACHE: join(dataDir, 'compiled'),
+      INDOXHUB_PORT: String(port),
+      INDOXHUB_DATA_DIR: join(dataDir, 'data'),
+      INDOXHUB_LOG_LEVEL: 'info',
+      INDOXHUB_LOCAL_DISCOVERY: 'off',
+      INDOXHUB_ADMIN_KEY: adminKey,
+      OPENAI_API_KEY: 'sk-upstream',
+      OPENAI_BASE_URL: `${upstream.origin}/v1`,
     },
-  );
+  });
   await answers(`${url}/healthz`, child, 3);
   return { child, port, url, dataDir, readyMs: performance.now() - startedAt };
 }
@@ -204,9 +200,16 @@ async function admin(url: string, path: string, body: object): Promise<Record<st
   return (await answer.json()) as Record<string, unknown>;
 }
 
-/** Everything on: a capped account, a key with a budget and both limits, SQLite with fsync, usage rows, logs to a file. */
+/**
+ * Everything on: a capped account, a key with a budget and both limits, SQLite with fsync, usage rows, logs to a file. It
+ * is a second start: in a first one from sources Node's stripper of types stays in memory, which the published
+ * package never loads.
+ */
 export async function startOurs(upstream: Upstream, options: OursOptions): Promise<Gateway> {
-  const { child, port, url, dataDir } = await launch(upstream, options, newDataDir());
+  const dataDir = newDataDir();
+  const first = await launch(upstream, options, dataDir);
+  await stopChild(first.child);
+  const { child, port, url } = await launch(upstream, options, dataDir);
   const { id } = await admin(url, '/accounts', { name: 'bench', credits: '1000000.00' });
   const { api_key: apiKey } = await admin(url, '/keys', {
     account_id: id,

@@ -78,7 +78,7 @@ interface Spawned {
 /** Runs it; `answersAt` rejects when it ends before it serves. */
 export function spawnGateway(options: ChildOptions): Spawned {
   mkdirSync(options.dataDir, { recursive: true });
-  const child = spawn(process.execPath, ['--max-semi-space-size=8', main], {
+  const child = spawn(process.execPath, ['--max-semi-space-size=16', '--initial-old-space-size=64', main], {
     cwd: options.dataDir,
     env: environment(options),
     stdio: ['ignore', 'pipe', 'pipe'],
