@@ -1,4 +1,4 @@
-/** Plain sentences of everyday English, written down before the recognizer heard any, and not chosen by its answers. */
+/** Plain sentences of everyday English. The first three had been tried on the recognizer before; the others had not, and none was exchanged since. */
 export const sentences: readonly string[] = [
   'Please schedule a meeting for Tuesday morning at ten.',
   'Turn left at the next traffic light and drive for two miles.',
