@@ -83,6 +83,8 @@ describe('defaults and precedence', () => {
       allowPrivateUrls: false,
       maxBodyBytes: 33_554_432,
       maxUploadBytes: 104_857_600,
+      videoPollMs: 2_000,
+      videoDeadlineMs: 7_200_000,
       mediaRetentionMs: 604_800_000,
       maxMediaBytes: 1_073_741_824,
       mediaDir: null,

@@ -159,6 +159,7 @@ export async function start(options: StartOptions): Promise<Running> {
     throw error;
   });
   const housekeeping = startHousekeeping(gateway);
+  await gateway.videos.start();
   const stopLooking = watchLoopback(gateway, found);
   const watch = watchFile(settings, assembled);
 
@@ -173,6 +174,7 @@ export async function start(options: StartOptions): Promise<Running> {
     watch.close();
     stopLooking();
     await drainServers(gateway, servers);
+    await gateway.videos.stop();
     await housekeeping.stop();
     await gateway.ledger.idle();
     await gateway.transport.close();

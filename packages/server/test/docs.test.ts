@@ -25,6 +25,7 @@ const apiPages = [
   'completions',
   'embeddings',
   'images',
+  'videos',
   'speech',
   'transcriptions',
   'stop-stream',

@@ -110,6 +110,12 @@ export const fileSchema = z.strictObject({
   ),
   max_body: setting('maxBodyBytes', 'The largest request body; default 32MiB', 'number'),
   max_upload: setting('maxUploadBytes', 'The largest file of a form, a sound say; default 100MiB', 'number'),
+  video: z
+    .strictObject({
+      poll: setting('videoPollMs', 'Least time between two questions about a video; default 2s'),
+      deadline: setting('videoDeadlineMs', 'A video not done by then has failed; default 2h'),
+    })
+    .default({}),
   media: z
     .strictObject({
       retention: setting('mediaRetentionMs', 'How long generated media is kept; default 168h'),

@@ -205,6 +205,20 @@ export const names: { readonly [K in keyof Plain]: Name<Plain[K]> } = {
     fallback: null,
     fixed: true,
   },
+  videoPollMs: {
+    env: ['INDOXHUB_VIDEO_POLL'],
+    flag: 'video-poll',
+    file: ['video', 'poll'],
+    read: duration(10, 600_000),
+    fallback: 2_000,
+  },
+  videoDeadlineMs: {
+    env: ['INDOXHUB_VIDEO_DEADLINE'],
+    flag: 'video-deadline',
+    file: ['video', 'deadline'],
+    read: duration(1_000, 7 * day),
+    fallback: 7_200_000,
+  },
   maxUploadBytes: {
     env: ['INDOXHUB_MAX_UPLOAD'],
     flag: 'max-upload',

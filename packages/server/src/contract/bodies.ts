@@ -165,6 +165,46 @@ export const imageEditForm = z.looseObject({
   model: sampling.model,
 });
 
+const picture = z.string().min(1).describe('A data: URL or a link');
+
+const video = {
+  prompt: z.string().min(1).max(32_000),
+  model: sampling.model,
+  duration: z.number().min(1).max(600).nullish().describe('Seconds'),
+  size: z
+    .string()
+    .regex(/^\d{2,5}x\d{2,5}$/, 'must be like 1280x720')
+    .nullish(),
+  resolution: z
+    .string()
+    .regex(/^(\d{3,4}p|[248]k)$/i, 'must be like 720p')
+    .nullish(),
+  aspect_ratio: z
+    .string()
+    .regex(/^[1-9]\d{0,2}:[1-9]\d{0,2}$/, 'must be like 16:9')
+    .nullish(),
+  n: z.int().min(1).max(4).nullish(),
+  generate_audio: z.boolean().nullish(),
+  negative_prompt: z.string().max(32_000).nullish(),
+  person_generation: z.string().max(64).nullish(),
+  input_image: picture.nullish(),
+  reference_image: picture.nullish(),
+  reference_images: list(picture).nullish().describe('At most 3'),
+  last_frame: picture.nullish(),
+  webhook_url: z.url().max(2000).nullish().describe('Told when the job is over'),
+  ...ours,
+};
+
+export const videoBody = z.looseObject(video);
+export const openaiVideoBody = z.looseObject({
+  ...video,
+  seconds: z.union([z.string(), z.number()]).nullish(),
+  input_reference: z
+    .unknown()
+    .optional()
+    .describe('A picture: a file of the form, or an object with image_url'),
+});
+
 const transcription = {
   file: z
     .string()
@@ -190,6 +230,13 @@ export const transcriptionForm = z.looseObject({
 
 const whole = (fallback: number, min: number, max: number) =>
   z.coerce.number().int().min(min).max(max).default(fallback);
+
+export const videoJobsQuery = z.object({ limit: whole(20, 1, 100), skip: whole(0, 0, 1_000_000) });
+export const openaiVideosQuery = z.object({
+  limit: whole(20, 1, 100),
+  after: z.string().max(100).optional(),
+  order: z.enum(['asc', 'desc']).optional(),
+});
 
 export const trendingQuery = z.object({ days: whole(7, 1, 90), limit: whole(10, 1, 100) });
 

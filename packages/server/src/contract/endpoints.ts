@@ -142,6 +142,47 @@ export const endpoints = {
       form: bodies.imageEditForm,
     },
   ),
+  video: row('POST', '/api/v1/videos/generations', 'key', 'videos', 'Start making a video', {
+    input: bodies.videoBody,
+  }),
+  videoJobs: row('GET', '/api/v1/videos/jobs', 'key', 'videos', 'Video jobs, newest first', {
+    input: bodies.videoJobsQuery,
+  }),
+  videoJob: row('GET', '/api/v1/videos/jobs/:id', 'key', 'videos', 'One video job'),
+  videoEvents: row(
+    'GET',
+    '/api/v1/videos/jobs/:id/events',
+    'key',
+    'videos',
+    'Every change of a video job, as it happens',
+    {
+      streams: true,
+    },
+  ),
+  cancelVideo: row('POST', '/api/v1/videos/jobs/:id/cancel', 'key', 'videos', 'Cancel a video job'),
+  openaiVideo: row('POST', '/v1/videos', 'key', 'openai', 'Start making a video, OpenAI shape', {
+    input: bodies.openaiVideoBody,
+    form: bodies.openaiVideoBody,
+  }),
+  openaiVideos: row('GET', '/v1/videos', 'key', 'openai', 'Video jobs, OpenAI shape', {
+    input: bodies.openaiVideosQuery,
+  }),
+  openaiVideoJob: row('GET', '/v1/videos/:id', 'key', 'openai', 'One video job, OpenAI shape'),
+  openaiVideoContent: row('GET', '/v1/videos/:id/content', 'key', 'openai', 'The bytes of a finished video'),
+  deleteOpenaiVideo: row(
+    'DELETE',
+    '/v1/videos/:id',
+    'key',
+    'openai',
+    'Cancel a video job, or delete its video',
+  ),
+  webhookSecret: row(
+    'GET',
+    '/api/v1/user/webhook-secret',
+    'key',
+    'user',
+    'The secret that signs webhooks of the account',
+  ),
   speech: row('POST', '/api/v1/audio/tts/generations', 'key', 'audio', 'Text to speech', {
     input: bodies.speechBody,
   }),

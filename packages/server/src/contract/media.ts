@@ -147,3 +147,44 @@ export interface TranscriptionAnswer {
   /** OpenAI's extras: `logprobs`. */
   readonly extra?: JsonObject;
 }
+
+/** A video to be made. Without its key it is JSON: the job outlives the process that took it. */
+export interface VideoRequest extends CallRequest {
+  readonly kind: 'video';
+  readonly prompt: string;
+  /** null leaves it to the model. */
+  readonly seconds: number | null;
+  /** What the caller called them. */
+  readonly secondsField: string;
+  /** `1280x720`, or null. */
+  readonly size: string | null;
+  /** `720p`, `1080p`, or null. */
+  readonly resolution: string | null;
+  /** `16:9`, or null. */
+  readonly aspectRatio: string | null;
+  readonly n: number;
+  /** With sound; null leaves it to the model. */
+  readonly audio: boolean | null;
+  readonly negativePrompt: string | null;
+  /** The first frame, as a data: URL or link. */
+  readonly image: string | null;
+  readonly lastFrame: string | null;
+  readonly references: readonly string[];
+  readonly params: JsonObject;
+}
+
+/** What will be made, as far as its price depends on it. */
+export interface VideoPlan {
+  readonly seconds: number;
+  readonly n: number;
+  readonly resolution: string;
+  readonly audio: boolean;
+}
+
+/** How far a provider is. */
+export type VideoState =
+  /** 0 to 100; null when it does not say. */
+  | { readonly status: 'pending'; readonly progress: number | null }
+  /** `seconds` of one video, where the provider says. Each file is a place that `VideoCodec.fetch` understands. */
+  | { readonly status: 'completed'; readonly files: readonly string[]; readonly seconds: number | null }
+  | { readonly status: 'failed'; readonly code: string | null; readonly message: string | null };

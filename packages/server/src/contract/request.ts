@@ -2,7 +2,15 @@
 import type { Secret } from './secret.ts';
 
 /** What a call asks for; the `endpoint` of its usage row. */
-export type CallKind = 'chat' | 'completion' | 'embedding' | 'image' | 'tts' | 'stt' | 'translation';
+export type CallKind =
+  | 'chat'
+  | 'completion'
+  | 'embedding'
+  | 'image'
+  | 'tts'
+  | 'stt'
+  | 'translation'
+  | 'video';
 
 export interface CallRequest {
   readonly kind: CallKind;

@@ -86,6 +86,10 @@ export interface Settings {
   /** Upstreams that data routes reach by caller-given URL may be on these networks although they are private. */
   readonly allowPrivateUrls: boolean;
   readonly maxBodyBytes: number;
+  /** The shortest time between two questions to a provider about a video. */
+  readonly videoPollMs: number;
+  /** A video that is not done by then has failed. */
+  readonly videoDeadlineMs: number;
   /** The largest file of a form. */
   readonly maxUploadBytes: number;
   /** How long generated media is kept and its links open. */

@@ -54,6 +54,8 @@ export interface AdmitInput {
   readonly tokens: number;
   /** What a repeat under the same Idempotency-Key must be equal to. */
   readonly fingerprint: () => string;
+  /** Who answers for the hold; by default this process. */
+  readonly owner?: string;
   /** How many output tokens this money would buy, for the sentence of a refusal; null where that is no measure. */
   readonly affordable: (nano: bigint) => number | null;
 }
@@ -186,6 +188,8 @@ async function askLedger(
 
 export type Granted =
   | Extract<AdmitResult, { status: 'replay' }>
+  /** Only for what has an owner of its own: the same request runs already. */
+  | { readonly status: 'in_progress'; readonly id: string }
   | (Extract<AdmitResult, { status: 'admitted' }> & {
       /** Of rate limits, and what else the answer says about how it was admitted. */
       readonly headers: Readonly<Record<string, string>>;
@@ -199,7 +203,7 @@ function operationOf(gateway: Gateway, input: AdmitInput): AdmitOperation {
     id: call.requestId,
     accountId: account.id,
     keyId: key.id,
-    owner: gateway.owner,
+    owner: input.owner ?? gateway.owner,
     budgets: key.budget === null ? [account.id] : [account.id, key.budget.id],
     holdNano: bounds.holdNano,
     leastNano: bounds.leastNano,
@@ -269,6 +273,7 @@ export async function admit(gateway: Gateway, input: AdmitInput): Promise<Grante
     case 'refused':
       throw refused(input, result);
     case 'in_progress':
+      if (input.owner !== undefined) return { status: 'in_progress', id: result.id };
       throw new GatewayError('idempotency_in_progress', undefined, { retryAfterMs: 1000 });
     case 'mismatch':
       throw new GatewayError('idempotency_mismatch');

@@ -21,6 +21,7 @@ import { createStreams } from './streams.ts';
 import { createTargets } from './targets.ts';
 import { createTokens } from './tokens.ts';
 import { createTransport } from './transport.ts';
+import { createVideoWorker } from './video-worker.ts';
 import { createUnsettled } from './unsettled.ts';
 
 function packageVersion(): string {
@@ -90,6 +91,7 @@ export async function assemble(
       () => current.allowPrivateUrls,
     ),
     media: await createMedia({ storage, files: mediaFiles(settings), settings: () => current }),
+    videos: createVideoWorker(() => gateway),
     streams: createStreams(),
     metrics: createMetrics(() => targets.states()),
     adminKeyHashes,

@@ -3,6 +3,7 @@
  * that the vendor itself keeps the call inside its hold.
  */
 import { hash } from 'node:crypto';
+import { GatewayError } from '../contract/errors.ts';
 import type { ChatRequest } from '../contract/chat.ts';
 import type { AdmitResult } from '../storage/storage.ts';
 import { aboveMaxCost, admit, capOf, priceUnknown, unbounded, type Bounds } from './admission.ts';
@@ -123,6 +124,7 @@ export async function admitChat(gateway: Gateway, input: ChatInput): Promise<Adm
     affordable: (nano) => (resolved.prices === null ? null : affordable(resolved.prices, input, nano, bound)),
   });
   if (result.status === 'replay') return { status: 'replay', result };
+  if (result.status === 'in_progress') throw new GatewayError('idempotency_in_progress');
   const short = bounds.worstNano !== null && bounds.hard && result.heldNano < bounds.worstNano;
   let maxTokens = request.maxTokens;
   let lowered = false;

@@ -13,6 +13,7 @@ import type { Streams } from './streams.ts';
 import type { Targets } from './targets.ts';
 import type { Tokens } from './tokens.ts';
 import type { Transport } from './transport.ts';
+import type { VideoWorker } from './video-worker.ts';
 import type { Unsettled } from './unsettled.ts';
 
 export interface Gateway {
@@ -33,6 +34,7 @@ export interface Gateway {
   readonly transport: Transport;
   readonly streams: Streams;
   readonly media: Media;
+  readonly videos: VideoWorker;
   readonly metrics: Metrics;
   /** SHA-256 digests of what opens admin routes: the admin key, and this run's own token for the command line. */
   readonly adminKeyHashes: readonly Buffer[];

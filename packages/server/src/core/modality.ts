@@ -102,6 +102,7 @@ async function open<R extends CallRequest, A>(
     affordable: () => null,
   });
   if (granted.status === 'replay') return { reply: replayed(granted.id, granted.response) };
+  if (granted.status === 'in_progress') throw new GatewayError('idempotency_in_progress');
   const { model, provider, id } = resolved;
   const { requestId, startedAtMs } = call;
   const byok = request.byokKey !== null;

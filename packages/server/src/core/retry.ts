@@ -24,7 +24,8 @@ export interface Tried<T, P> {
   readonly attempts: number;
 }
 
-const nameOf = (target: Target): string => `${target.provider.id}/${target.model}`;
+/** How a target is known to circuits and jobs. */
+export const nameOf = (target: Target): string => `${target.provider.id}/${target.model}`;
 
 /**
  * Prepares and runs one target after another until one answers, the caller is gone, or nothing is left to try. Throws

@@ -8,10 +8,13 @@ import { GatewayError } from '../contract/errors.ts';
 import type { Timeouts } from '../contract/settings.ts';
 import type { UpstreamCall, UpstreamHandler } from '../providers/provider.ts';
 import { fetchUrl } from './fetch-url.ts';
-import { publicConnector } from './ssrf.ts';
+import { checkedUrl, publicConnector } from './ssrf.ts';
+
+/** A receiver of ours has this long. */
+const postMs = 15_000;
 
 export interface UpstreamRequest {
-  readonly method: 'GET' | 'POST' | 'DELETE';
+  readonly method: 'GET' | 'POST' | 'PUT' | 'DELETE';
   /** Scheme, host and port. */
   readonly origin: string;
   readonly path: string;
@@ -32,6 +35,8 @@ export interface Transport {
   fetch(request: UpstreamRequest, maxBytes: number): Promise<UpstreamAnswer>;
   /** Fetches a URL that a caller gave, public addresses only, at most 3 redirects. Throws a 400 naming `param`. */
   fetchUrl(url: string, param: string, maxBytes: number): Promise<{ contentType: string; body: Buffer }>;
+  /** POSTs to a URL that a caller gave, public addresses only, no redirects. Answers the status. */
+  postUrl(url: string, body: string, headers: Readonly<Record<string, string>>): Promise<number>;
   close(): Promise<void>;
 }
 
@@ -255,6 +260,30 @@ export function createTransport(timeouts: () => Timeouts, allowPrivateUrls: () =
           await pool.destroy();
         }
       });
+    },
+    async postUrl(text, body, headers) {
+      const allowPrivate = allowPrivateUrls();
+      const { origin, pathname, search } = checkedUrl(text, 'webhook_url', allowPrivate);
+      const limits = { ...timeouts(), firstByteMs: postMs, idleMs: postMs, totalMs: postMs };
+      const connect = allowPrivate ? {} : { connect: publicConnector(limits.connectMs) };
+      const pool = new Pool(origin, { ...poolOptions(limits), connections: 1, ...connect });
+      const path = `${pathname}${search}`;
+      try {
+        const send = {
+          method: 'POST',
+          origin,
+          path,
+          headers: { ...headers, 'user-agent': 'indoxhub' },
+          body,
+        } as const;
+        const answer = await collect(
+          (handler) => dispatch(pool, { ...send, timeouts: limits }, handler),
+          65_536,
+        );
+        return answer.status;
+      } finally {
+        await pool.destroy();
+      }
     },
     async close() {
       await Promise.all([...pools.values()].map((pool) => pool.destroy()));

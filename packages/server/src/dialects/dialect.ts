@@ -70,3 +70,34 @@ export interface WrittenImage {
   readonly b64_json?: string;
   readonly revised_prompt?: string;
 }
+
+/** A video job as its owner may see it. */
+export interface WrittenVideo {
+  readonly id: string;
+  /** queued, processing, completed, failed or cancelled. */
+  readonly status: string;
+  /** 0 to 100. */
+  readonly progress: number;
+  readonly provider: string;
+  readonly model: string;
+  readonly prompt: string;
+  readonly providerJobId: string | null;
+  readonly createdAtMs: number;
+  readonly updatedAtMs: number;
+  readonly finishedAtMs: number | null;
+  readonly byok: boolean;
+  /** Seconds of one video, delivered or planned. */
+  readonly seconds: number | null;
+  readonly size: string | null;
+  /** What it is expected to cost, and what it did; null = unknown, or not over yet. */
+  readonly estimateNano: bigint | null;
+  readonly costNano: bigint | null;
+  readonly files: readonly {
+    readonly url: string;
+    readonly bytes: number;
+    readonly contentType: string;
+    readonly fileName: string;
+  }[];
+  readonly expiresAtMs: number | null;
+  readonly error: { readonly code: string; readonly message: string } | null;
+}

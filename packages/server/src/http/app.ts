@@ -15,6 +15,7 @@ import { stopRoutes } from './routes/chat.ts';
 import { mediaRoutes } from './routes/media.ts';
 import { modelRoutes } from './routes/models.ts';
 import { operationRoutes } from './routes/operations.ts';
+import { videoRoutes } from './routes/videos.ts';
 import { userRoutes } from './routes/user.ts';
 
 function errorResponse(context: AppContext, error: GatewayError): Response {
@@ -82,6 +83,7 @@ export function createApp(gateway: Gateway, plane: 'all' | 'data' | 'admin' = 'a
     authRoutes(app, gateway);
     modelRoutes(app, gateway);
     mediaRoutes(app, gateway);
+    videoRoutes(app, gateway);
     userRoutes(app, gateway);
   }
   if (plane !== 'data') adminRoutes(app, gateway);

@@ -8,6 +8,7 @@ import { embeddingDoors } from './routes/embeddings.ts';
 import { imageDoors } from './routes/images.ts';
 import { speechDoors } from './routes/speech.ts';
 import { transcriptionDoors } from './routes/transcriptions.ts';
+import { videoDoors } from './routes/videos.ts';
 
 export function dataRoutes(gateway: Gateway): RawRoutes {
   const spool = new Spool(gateway.settings.dataDir);
@@ -18,6 +19,7 @@ export function dataRoutes(gateway: Gateway): RawRoutes {
     ...imageDoors(gateway, spool),
     ...speechDoors(gateway),
     ...transcriptionDoors(gateway, spool),
+    ...videoDoors(gateway, spool),
   ]);
   return routes;
 }

@@ -1,9 +1,11 @@
 /** fal: one path a model, an answer with links. */
 import { badField, GatewayError } from '../contract/errors.ts';
 import type { GeneratedImage } from '../contract/media.ts';
-import { isObject, parseUpstream, tryParse } from './exact-json.ts';
+import { isObject, parseUpstream } from './exact-json.ts';
+import { decodeError } from './fal-errors.ts';
+import { falVideo } from './fal-videos.ts';
 import { pixelsFor } from './image-sizes.ts';
-import type { ImageCodec, Provider, UpstreamFailure } from './provider.ts';
+import type { ImageCodec, Provider } from './provider.ts';
 
 const text = (value: unknown): string | null => (typeof value === 'string' ? value : null);
 /** Of OpenAI's shape, without meaning here. */
@@ -49,22 +51,6 @@ const image: ImageCodec = {
   decodeError,
 };
 
-/** `{detail: "…"}` or FastAPI's list. */
-export function decodeError(status: number, body: Buffer): UpstreamFailure {
-  const parsed = tryParse(body);
-  const detail: unknown = isObject(parsed) ? (parsed['detail'] ?? parsed['error']) : null;
-  const first: unknown = Array.isArray(detail) ? detail[0] : null;
-  if (!isObject(first))
-    return { status, code: null, message: text(detail)?.slice(0, 1000) ?? null, param: null };
-  const path: unknown = first['loc'];
-  return {
-    status,
-    code: text(first['type']),
-    message: text(first['msg']),
-    param: Array.isArray(path) ? String(path.at(-1)) : null,
-  };
-}
-
 export const fal: Provider = {
   id: 'fal',
   name: 'fal',
@@ -73,6 +59,8 @@ export const fal: Provider = {
   baseUrl: 'https://fal.run',
   auth: { header: 'authorization', prefix: 'Key ' },
   hosts: ['fal.run', 'fal.ai'],
+  places: { queue: 'https://queue.fal.run' },
   image,
+  video: falVideo,
   proof: { sdk: null, covers: [] },
 };

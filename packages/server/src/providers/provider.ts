@@ -14,6 +14,9 @@ import type {
   SpeechRequest,
   TranscriptionAnswer,
   TranscriptionRequest,
+  VideoPlan,
+  VideoRequest,
+  VideoState,
 } from '../contract/media.ts';
 import type { TokenUsage } from '../contract/usage.ts';
 
@@ -47,7 +50,9 @@ export interface StreamedBody {
 
 /** One step of a call that may take several. The content type is JSON unless `headers` say otherwise. */
 export interface MediaStep {
-  readonly method?: 'GET' | 'POST' | 'DELETE';
+  readonly method?: 'GET' | 'POST' | 'PUT' | 'DELETE';
+  /** Another place of the vendor's (`Provider.places`), unless the operator put the provider elsewhere. */
+  readonly place?: string;
   /** Appended to the provider's base URL; or a whole URL at one of the vendor's own hosts (`Provider.hosts`). */
   readonly path: string;
   readonly headers?: Readonly<Record<string, string>>;
@@ -74,6 +79,8 @@ export interface Exchange {
   send(step: MediaStep): Promise<UpstreamResponse>;
   /** A 2xx answer as it comes. */
   stream(step: MediaStep): Promise<StreamedResponse>;
+  /** The same as it comes, for what is large. */
+  open(url: string): Promise<StreamedResponse>;
   /** Fetches a result the vendor points at, without the key. */
   download(url: string): Promise<{ readonly contentType: string; readonly body: Buffer }>;
   /** Sleeps until the vendor may have something new. */
@@ -84,6 +91,23 @@ export interface Exchange {
 export interface MediaCodec<Request, Answer> {
   /** Throws a 400 naming the field for what this vendor cannot do, and `upstream_malformed` for an answer that is none. */
   run(request: Request, target: CallTarget, exchange: Exchange): Promise<Answer>;
+  decodeError(status: number, body: Buffer): UpstreamFailure;
+}
+
+/**
+ * Videos take minutes: a job is submitted once, asked about, and fetched, each perhaps by another process. A submit that is
+ * repeated after a crash carries the same idempotency key.
+ */
+export interface VideoCodec {
+  /** What the request comes to. Throws a 400 naming the field for what this vendor cannot do. */
+  plan(request: VideoRequest, target: CallTarget): VideoPlan;
+  /** The vendor's id of the job. */
+  submit(request: VideoRequest, target: CallTarget, exchange: Exchange): Promise<string>;
+  poll(id: string, target: CallTarget, exchange: Exchange): Promise<VideoState>;
+  /** Ends the work, where the vendor can. */
+  cancel?(id: string, target: CallTarget, exchange: Exchange): Promise<void>;
+  /** A finished file as it comes. */
+  fetch(file: string, target: CallTarget, exchange: Exchange): Promise<StreamedResponse>;
   decodeError(status: number, body: Buffer): UpstreamFailure;
 }
 
@@ -201,10 +225,13 @@ export interface Provider {
   readonly image?: ImageCodec;
   readonly speech?: SpeechCodec;
   readonly transcription?: TranscriptionCodec;
+  readonly video?: VideoCodec;
   /** Turns speech of any language into English text by itself; otherwise a chat model translates the transcript. */
   readonly translation?: TranscriptionCodec;
   /** Other hosts of the vendor's API, subdomains included, that its key may go to: `bfl.ai`. */
   readonly hosts?: readonly string[];
+  /** Base URLs of parts of the API that live elsewhere. */
+  readonly places?: Readonly<Record<string, string>>;
   /** What the codec was held against; the docs' table of proof is made from this. */
   readonly proof: ProviderProof;
 }

@@ -4,6 +4,8 @@ import { deepgram } from './deepgram.ts';
 import { elevenlabs } from './elevenlabs.ts';
 import { blackForestLabs } from './black-forest-labs.ts';
 import { fal } from './fal.ts';
+import { luma } from './luma.ts';
+import { runway } from './runway.ts';
 import { replicate } from './replicate.ts';
 import { stability } from './stability.ts';
 import { anthropic } from './anthropic/index.ts';
@@ -25,6 +27,8 @@ export const vendors: readonly Provider[] = [
   fal,
   replicate,
   stability,
+  luma,
+  runway,
   generic,
   ...ownServers,
   local,

@@ -1,10 +1,12 @@
 /** Replicate: a prediction is created, then asked for until it is over. */
-import { badField, GatewayError } from '../contract/errors.ts';
+import { GatewayError } from '../contract/errors.ts';
 import type { GeneratedImage, ImageAnswer, ImageRequest } from '../contract/media.ts';
-import { isObject, parseUpstream, tryParse } from './exact-json.ts';
+import { parseUpstream } from './exact-json.ts';
 import { pixelsOf, ratioOf } from './image-sizes.ts';
+import { decodeError, predictionPlace, predictionVersion } from './replicate-predictions.ts';
+import { replicateVideo } from './replicate-videos.ts';
 import { manyImages } from './many-images.ts';
-import type { CallTarget, Exchange, ImageCodec, Provider, UpstreamFailure } from './provider.ts';
+import type { CallTarget, Exchange, ImageCodec, Provider } from './provider.ts';
 
 const pollMs = 500;
 const ratios = ['1:1', '16:9', '9:16', '4:3', '3:4', '3:2', '2:3', '4:5', '5:4', '21:9', '9:21'];
@@ -28,9 +30,9 @@ async function draw(request: ImageRequest, target: CallTarget, exchange: Exchang
   let job = parseUpstream(
     (
       await exchange.send({
-        ...place(target.model),
+        ...predictionPlace(target.model),
         headers: { prefer: 'wait' },
-        body: JSON.stringify({ ...version(target.model), input }),
+        body: JSON.stringify({ ...predictionVersion(target.model), input }),
       })
     ).body,
   );
@@ -49,18 +51,6 @@ async function draw(request: ImageRequest, target: CallTarget, exchange: Exchang
   }
 }
 
-/** An official model has a path of its own; a version is named in the body. */
-function place(model: string): { path: string } {
-  if (!/^[\w.-]+\/[\w.-]+(:[\w]+)?$/.test(model))
-    throw badField('model', "Invalid value for 'model': is no model of Replicate");
-  return { path: model.includes(':') ? '/predictions' : `/models/${model}/predictions` };
-}
-
-const version = (model: string): { version?: string } => {
-  const [, id] = model.split(':');
-  return id === undefined ? {} : { version: id };
-};
-
 function outputs(output: unknown): GeneratedImage[] {
   const list = (Array.isArray(output) ? (output as unknown[]) : [output])
     .map(text)
@@ -74,20 +64,6 @@ const image: ImageCodec = {
   decodeError,
 };
 
-/** `{title, detail, status}`, with `invalid_fields` where some are. */
-export function decodeError(status: number, body: Buffer): UpstreamFailure {
-  const parsed = tryParse(body);
-  if (!isObject(parsed)) return { status, code: null, message: null, param: null };
-  const list: unknown = parsed['invalid_fields'];
-  const first: unknown = Array.isArray(list) ? list[0] : null;
-  return {
-    status,
-    code: text(parsed['title']),
-    message: text(parsed['detail'])?.slice(0, 1000) ?? null,
-    param: isObject(first) ? text(first['field']) : null,
-  };
-}
-
 export const replicate: Provider = {
   id: 'replicate',
   name: 'Replicate',
@@ -96,5 +72,6 @@ export const replicate: Provider = {
   baseUrl: 'https://api.replicate.com/v1',
   auth: { header: 'authorization', prefix: 'Bearer ' },
   image,
+  video: replicateVideo,
   proof: { sdk: null, covers: [] },
 };

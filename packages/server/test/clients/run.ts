@@ -76,6 +76,7 @@ async function runScripts(python: string, counts: Counts): Promise<void> {
   const upstream = await startUpstream(vendor);
   const gateway = await startGateway({
     env: {
+      INDOXHUB_VIDEO_POLL: '20ms',
       OPENAI_API_KEY: 'sk-of-the-gateway',
       OPENAI_BASE_URL: upstream.url,
       INDOXHUB_MAX_RETRIES: '0',

@@ -9,6 +9,7 @@
 import type { ServerResponse } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { embedding } from '../fakes/embeddings.ts';
+import { fakeVideos } from '../fakes/videos.ts';
 import { drawing } from '../fakes/images.ts';
 import { speaking } from '../fakes/speech.ts';
 import { transcribing } from '../fakes/transcriptions.ts';
@@ -115,9 +116,12 @@ async function stream(call: SeenCall, response: ServerResponse, text: string, as
   response.end('data: [DONE]\n\n');
 }
 
+const videos = fakeVideos();
+
 /** The script of the fake vendor. */
 export const vendor: Script = async (call, response) => {
   if (call.path.endsWith('/embeddings')) return embedding(call, response);
+  if (call.path.startsWith('/v1/videos')) return videos.script(call, response);
   if (call.path.includes('/images/') || call.path === '/result.png') return drawing(call, response);
   if (call.path.endsWith('/audio/speech')) return speaking(call, response);
   if (/\/audio\/trans/.test(call.path)) return transcribing(call, response);

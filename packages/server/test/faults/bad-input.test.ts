@@ -4,6 +4,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { adminKey, startGateway, type TestGateway } from '../gateway.ts';
 import { answering, chatAnswer, startUpstream, streaming, type Script, type Upstream } from '../upstream.ts';
 import { embedding } from '../fakes/embeddings.ts';
+import { fakeVideos } from '../fakes/videos.ts';
 import { drawing } from '../fakes/images.ts';
 import { speaking } from '../fakes/speech.ts';
 import { sleep } from './raw.ts';
@@ -26,6 +27,8 @@ const model = 'openai/gpt-4o-mini';
 const chatPaths = ['/api/v1/chat/completions', '/v1/chat/completions', '/chat/completions'];
 const completionPaths = ['/api/v1/completions', '/v1/completions', '/completions'];
 const maxBody = 1024 * 1024;
+/** Jobs go on after their test, so they have a provider of their own. */
+let films: Upstream;
 /** A provider without faults of its own. */
 const honest: Script = (call, response) => {
   if (call.path === '/v1/embeddings') return embedding(call, response);
@@ -42,8 +45,17 @@ let roomy: TestGateway;
 
 beforeAll(async () => {
   upstream = await startUpstream(honest);
-  const env = { OPENAI_API_KEY: 'sk-test', OPENAI_BASE_URL: upstream.url };
-  gateway = await startGateway({ env: { ...env, INDOXHUB_MAX_BODY: String(maxBody) } });
+  films = await startUpstream(fakeVideos().script);
+  const env = {
+    OPENAI_API_KEY: 'sk-test',
+    OPENAI_BASE_URL: upstream.url,
+    XAI_API_KEY: 'x',
+    XAI_BASE_URL: films.url,
+  };
+  gateway = await startGateway({
+    env: { ...env, INDOXHUB_MAX_BODY: String(maxBody) },
+    yaml: 'defaults:\n  video: xai/grok-imagine-video\n',
+  });
   roomy = await startGateway({ env });
 });
 beforeEach(() => {
@@ -54,6 +66,7 @@ afterAll(async () => {
   await gateway.close();
   await roomy.close();
   await upstream.close();
+  await films.close();
 });
 
 const validBody: Record<string, Json> = {
@@ -61,6 +74,7 @@ const validBody: Record<string, Json> = {
   completion: { model, prompt: 'hi' },
   embeddings: { model: 'openai/text-embedding-3-small', text: 'hi' },
   openaiEmbeddings: { model: 'openai/text-embedding-3-small', input: 'hi' },
+  video: { model: 'xai/grok-imagine-video', prompt: 'hi' },
   images: { model: 'openai/dall-e-2', prompt: 'hi' },
   speech: { model: 'openai/tts-1', input: 'hi' },
   createAccount: { name: 'a', credits: '1.00', soft: false },
@@ -68,6 +82,7 @@ const validBody: Record<string, Json> = {
   createKey: { name: 'k', rpm: 5 },
 };
 validBody['openaiImages'] = validBody['rootImages'] = validBody['images'] ?? {};
+validBody['openaiVideo'] = validBody['video'] ?? {};
 validBody['openaiSpeech'] = validBody['rootSpeech'] = validBody['speech'] ?? {};
 validBody['rootEmbeddings'] = validBody['openaiEmbeddings'] ?? {};
 validBody['openaiChat'] = validBody['rootChat'] = validBody['chat'] ?? {};

@@ -44,7 +44,7 @@ describe('who gets in', () => {
 
   test('the open routes are these and no others', () => {
     expect(open.toSorted()).toEqual(
-      'apiKeyExchange tokenExchange models provider model openaiModels openaiModel userHealth root live ready health healthLive healthLiveness healthReady healthReadiness openapi docs'
+      'apiKeyExchange tokenExchange media models provider model openaiModels openaiModel userHealth root live ready health healthLive healthLiveness healthReady healthReadiness openapi docs'
         .split(' ')
         .toSorted(),
     );

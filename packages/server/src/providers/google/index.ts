@@ -7,6 +7,7 @@ import { embedding } from './embeddings.ts';
 import { encodeRequest } from './request.ts';
 import { image } from './images.ts';
 import { speech } from './speech.ts';
+import { video } from './videos.ts';
 import { transcription } from './transcriptions.ts';
 import { createStreamDecoder } from './stream.ts';
 
@@ -33,6 +34,7 @@ export const google: Provider = {
   image,
   speech,
   transcription,
+  video,
   proof: {
     sdk: '@google/genai 3.1.0',
     covers: [

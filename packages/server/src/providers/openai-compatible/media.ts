@@ -4,9 +4,11 @@ import { cohereEmbedding } from '../cohere-embeddings.ts';
 import { embeddingCodecOf } from './embeddings.ts';
 import { imageCodecOf } from './images.ts';
 import { speechCodecOf } from './speech.ts';
+import { openaiVideo } from './videos.ts';
+import { xaiVideo } from '../xai-videos.ts';
 import { transcriptionCodecOf, translationCodecOf } from './transcriptions.ts';
 
-type Media = Pick<Provider, 'embedding' | 'image' | 'speech' | 'transcription' | 'translation'>;
+type Media = Pick<Provider, 'embedding' | 'image' | 'speech' | 'transcription' | 'translation' | 'video'>;
 
 export function mediaOf(vendor: string): Media {
   const embedding = vendor === 'cohere' ? cohereEmbedding : embeddingCodecOf(vendor);
@@ -20,5 +22,7 @@ export function mediaOf(vendor: string): Media {
   if (transcription !== undefined) media.transcription = transcription;
   const translation = translationCodecOf(vendor);
   if (translation !== undefined) media.translation = translation;
+  if (vendor === 'openai' || vendor === 'openai-compatible') media.video = openaiVideo;
+  if (vendor === 'xai') media.video = xaiVideo;
   return media;
 }

@@ -458,5 +458,23 @@ def images():
     assert "b64_json" in gpt["data"][0] and gpt["usage"]["cost"] > 0
     raises(errors.InvalidParametersError, lambda: client.images("A fox", model="google/imagen-4.0-generate-001"), "GEMINI_API_KEY")
 
+@check
+def videos():
+    """client.videos, wait_for_video_job, list_video_jobs, cancel_video_job"""
+    started = client.videos("A fox", model="openai/sora-2", duration=4)
+    assert started["data"]["is_async"] and started["data"]["status"] == "queued"
+    job = client.wait_for_video_job(started["data"]["job_id"], check_interval=1, max_wait_time=60)
+    assert job["status"] == "completed" and job["result"]["file_size"] > 0, job
+    with urllib.request.urlopen(job["result"]["video_url"]) as film:
+        assert film.headers["Content-Type"] == "video/mp4" and len(film.read()) == job["result"]["file_size"]
+    assert client.get_video_job_status(started["data"]["job_id"])["progress"] == 100
+    jobs = client.list_video_jobs(limit=5, skip=0)
+    assert jobs["total"] >= 1 and "result" in jobs["jobs"][0]
+    endless = client.videos("[forever]", model="openai/sora-2")["data"]["job_id"]
+    assert client.cancel_video_job(endless)["message"]
+    assert client.get_video_job_status(endless)["status"] == "cancelled"
+    failing = client.videos("[fail]", model="openai/sora-2")["data"]["job_id"]
+    raises(errors.APIError, lambda: client.wait_for_video_job(failing, check_interval=1, max_wait_time=60), "Not this")
+
 
 main()

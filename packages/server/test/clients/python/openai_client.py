@@ -323,5 +323,14 @@ def images():
     assert edited.data[0].b64_json and edited.usage.cost > 0
     raises(openai.BadRequestError, lambda: client.images.generate(model="openai/dall-e-2", prompt=""), "prompt")
 
+@check
+def videos():
+    """videos.create_and_poll, download_content, list, delete"""
+    video = client.videos.create_and_poll(model="openai/sora-2", prompt="A fox", seconds="4", poll_interval_ms=100)
+    assert video.status == "completed" and video.progress == 100
+    assert client.videos.download_content(video.id).read()[4:8] == b"ftyp"
+    assert client.videos.list(limit=1).data[0].object == "video"
+    assert client.videos.delete(video.id).deleted
+
 
 main()
