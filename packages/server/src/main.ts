@@ -178,6 +178,7 @@ export async function start(options: StartOptions): Promise<Running> {
     await housekeeping.stop();
     await gateway.ledger.idle();
     await gateway.transport.close();
+    for (const vendor of vendors) await vendor.close?.();
     await storage.close();
     removeAddress(dataDir, process.pid);
   };

@@ -45,7 +45,7 @@ describe('the catalogue files', () => {
       if (capabilities.includes('chat') && !isFree)
         expect(base.input > 0n && base.output > 0n, `${id} is half free`).toBe(true);
       // Zero stands for "free", never for "unknown".
-      if (isFree) expect(id).toMatch(/:free$|^sandbox$|^glm-4\.\d-flash$/);
+      if (isFree) expect(id).toMatch(/:free$|^sandbox$|^use-lite$|^glm-4\.\d-flash$/);
     }
   });
 });

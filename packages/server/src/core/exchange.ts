@@ -44,6 +44,7 @@ export class VendorExchange implements Exchange {
   private readonly idempotencyKey: string;
   /** How to end each step in flight. */
   private readonly inFlight = new Set<() => void>();
+  private aborter: AbortController | null = null;
   private over = false;
 
   constructor(
@@ -61,9 +62,16 @@ export class VendorExchange implements Exchange {
     this.idempotencyKey = requestId;
   }
 
+  get signal(): AbortSignal {
+    this.aborter ??= new AbortController();
+    if (this.over) this.aborter.abort();
+    return this.aborter.signal;
+  }
+
   /** Ends everything in flight. */
   abort(): void {
     this.over = true;
+    this.aborter?.abort();
     for (const end of this.inFlight) end();
   }
 

@@ -83,6 +83,8 @@ export interface Exchange {
   open(url: string): Promise<StreamedResponse>;
   /** Fetches a result the vendor points at, without the key. */
   download(url: string): Promise<{ readonly contentType: string; readonly body: Buffer }>;
+  /** Aborted when the call is over early: for work inside this process. */
+  readonly signal: AbortSignal;
   /** Sleeps until the vendor may have something new. */
   wait(ms: number): Promise<void>;
 }
@@ -217,6 +219,8 @@ export interface Provider {
   /** Looked for on this machine: the base URL is a loopback default, and `GET {baseUrl}/models` says what it has. */
   readonly loopback?: boolean;
   readonly inProcess?: InProcessUpstream;
+  /** Lets go of what it holds in the process. */
+  close?(): Promise<void>;
   /** Headers of every call: versions and the like. */
   readonly headers?: Readonly<Record<string, string>>;
   readonly chat?: ChatCodec;

@@ -10,6 +10,8 @@ import type { EncodedRequest, Provider, UpstreamCall, UpstreamHandler } from '..
 import { answerTo, directivesOf, refusalOf, type SandboxAnswer } from './answer.ts';
 import type { Directives } from './directives.ts';
 import { answerBody, envelope, frames, type Envelope } from './frames.ts';
+import { closeEngines } from './engines.ts';
+import { embedding, image, speech, transcription } from './media.ts';
 
 /** Frames handed over in one go when nothing slows them: others get their turn in between. */
 const burst = 64;
@@ -195,5 +197,10 @@ export const local: Provider = {
   inProcess: (request, handler) => new SandboxCall(request, handler),
   chat: openaiChatCodec(quirks.sandbox),
   completion: openaiCompletionCodec(quirks.sandbox),
+  embedding,
+  image,
+  speech,
+  transcription,
+  close: closeEngines,
   proof: { sdk: null, covers: [] },
 };
