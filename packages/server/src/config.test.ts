@@ -88,6 +88,13 @@ describe('defaults and precedence', () => {
       mediaRetentionMs: 604_800_000,
       maxMediaBytes: 1_073_741_824,
       mediaDir: null,
+      s3Bucket: null,
+      s3Endpoint: null,
+      s3Region: 'us-east-1',
+      s3AccessKeyId: null,
+      s3SecretAccessKey: null,
+      s3Prefix: null,
+      s3PathStyle: true,
     });
     expect(Object.isFrozen(settings) && Object.isFrozen(settings.timeouts)).toBe(true);
   });

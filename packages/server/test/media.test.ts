@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { StoredMedia } from '../src/core/media.ts';
+import { Secret } from '../src/contract/secret.ts';
 import { mediaDirectory } from '../src/storage/media-files.ts';
 import { startGateway, type TestGateway } from './gateway.ts';
 
@@ -151,7 +152,8 @@ describe('writing', () => {
 
   test('gateways that share a database must say where their media is', async () => {
     const { mediaFiles } = await import('../src/storage/media-place.ts');
-    const nowhere = mediaFiles({ dataDir: '/x', databaseUrl: 'postgres://', mediaDir: null });
+    const { settings } = gateway.running.gateway;
+    const nowhere = mediaFiles({ ...settings, databaseUrl: new Secret('postgres://x'), mediaDir: null });
     await expect(nowhere.write('a', bytes, 1)).rejects.toThrow('INDOXHUB_MEDIA_DIR');
   });
 });

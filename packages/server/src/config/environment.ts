@@ -23,9 +23,7 @@ export function mergeEnvironments(under: Environment, over: Environment): Enviro
 /** A warning for each variable with our prefix that nothing reads. */
 export function unknownNames(environment: Environment): string[] {
   return Object.keys(environment)
-    .filter(
-      (name) => name.startsWith('INDOXHUB_') && !name.startsWith('INDOXHUB_S3_') && !knownEnvNames.has(name),
-    )
+    .filter((name) => name.startsWith('INDOXHUB_') && !knownEnvNames.has(name))
     .map((name) => `${name} is not a known name${didYouMean(name, knownEnvNames)}`);
 }
 

@@ -123,6 +123,17 @@ export const fileSchema = z.strictObject({
       dir: setting('mediaDir', 'Where it is stored; default media in the data directory'),
     })
     .default({}),
+  s3: z
+    .strictObject({
+      bucket: setting('s3Bucket', 'Media goes to this bucket instead of a directory'),
+      endpoint: setting('s3Endpoint', 'Default: that of AWS in the region'),
+      region: setting('s3Region', 'Default us-east-1'),
+      access_key_id: setting('s3AccessKeyId', 'Who signs'),
+      secret_access_key: setting('s3SecretAccessKey', 'What signs'),
+      prefix: setting('s3Prefix', 'Before every key'),
+      path_style: setting('s3PathStyle', 'endpoint/bucket/key; default on', 'onOff'),
+    })
+    .default({}),
   timeouts: timeouts.default({}),
   providers: z.record(providerId, provider.nullable()).describe('Providers by id').default({}),
   models: z.record(modelId, model).describe('Models by public id').default({}),

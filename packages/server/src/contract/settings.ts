@@ -98,4 +98,14 @@ export interface Settings {
   readonly maxMediaBytes: number;
   /** null: `media` in the data directory. Several gateways on one database must share it. */
   readonly mediaDir: string | null;
+  /** Media goes to this bucket instead. */
+  readonly s3Bucket: string | null;
+  /** null: AWS's own of the region. */
+  readonly s3Endpoint: string | null;
+  readonly s3Region: string;
+  readonly s3AccessKeyId: Secret | null;
+  readonly s3SecretAccessKey: Secret | null;
+  readonly s3Prefix: string | null;
+  /** `endpoint/bucket/key`, as servers of one's own want it. */
+  readonly s3PathStyle: boolean;
 }

@@ -164,12 +164,14 @@ class Work {
     return this.download();
   }
 
-  /** Its taker died before its money was held, or just after: nothing was done, nothing is owed. */
+  /** Its taker died before its money was held, or just after, and its caller did not come back: nothing is owed. */
   private async abandon(): Promise<boolean> {
-    const { ledger, storage } = this.gateway;
-    const record = { ...recordOf(this.job), ending: 'rejected', httpStatus: 503 } as const;
-    await ledger.run({ op: 'settle', record, maxChargeNano: null, response: null });
-    return storage.videoJobs.finish(this.job);
+    await this.gateway.storage.videoJobs.admit(this.job.id, 0n);
+    return this.end({
+      outcome: 'failed',
+      errorCode: 'outcome_unknown',
+      errorMessage: 'The gateway was stopped while it took this job.',
+    });
   }
 
   /** The key lives in the process that took the job, and perhaps that is another one. */

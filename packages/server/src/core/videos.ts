@@ -88,7 +88,11 @@ export async function submitVideo(
     await videoJobs.drop(id);
     const first = await videoJobs.find(granted.id);
     if (first === null) throw new GatewayError('outcome_unknown');
-    return first;
+    if (first.state !== 'admitting') return first;
+    // Its money is held, only its taker died before it said so.
+    await videoJobs.admit(first.id, first.holdNano);
+    gateway.videos.kick();
+    return (await videoJobs.find(first.id)) ?? first;
   }
   if (byokKey !== null) gateway.videos.lend(id, byokKey);
   await videoJobs.admit(id, granted.heldNano);

@@ -1,16 +1,37 @@
 /** Where generated media goes, by the settings. */
 import { join } from 'node:path';
+import type { Settings } from '../contract/settings.ts';
+import { mediaBucket } from './media-bucket.ts';
 import { mediaDirectory, type MediaFiles } from './media-files.ts';
 import { StorageUnavailable } from './storage.ts';
 
-interface Place {
-  readonly dataDir: string;
-  readonly databaseUrl: unknown;
-  readonly mediaDir: string | null;
-}
+type Place = Pick<
+  Settings,
+  | 'dataDir'
+  | 'databaseUrl'
+  | 'mediaDir'
+  | 's3Bucket'
+  | 's3Endpoint'
+  | 's3Region'
+  | 's3AccessKeyId'
+  | 's3SecretAccessKey'
+  | 's3Prefix'
+  | 's3PathStyle'
+>;
 
-/** A directory named in the settings, else one in the data directory where one process owns that. */
-export function mediaFiles({ dataDir, databaseUrl, mediaDir }: Place): MediaFiles {
+/** A bucket, a directory named in the settings, else one in the data directory where one process owns that. */
+export function mediaFiles(place: Place): MediaFiles {
+  const { dataDir, databaseUrl, mediaDir, s3Bucket: bucket, s3Region: region } = place;
+  if (bucket !== null)
+    return mediaBucket({
+      bucket,
+      region,
+      endpoint: place.s3Endpoint ?? `https://s3.${region}.amazonaws.com`,
+      accessKeyId: place.s3AccessKeyId?.reveal() ?? '',
+      secretAccessKey: place.s3SecretAccessKey?.reveal() ?? '',
+      prefix: place.s3Prefix ?? '',
+      pathStyle: place.s3PathStyle,
+    });
   if (mediaDir !== null) return mediaDirectory(mediaDir);
   return databaseUrl === null ? mediaDirectory(join(dataDir, 'media')) : nowhere;
 }
@@ -18,7 +39,7 @@ export function mediaFiles({ dataDir, databaseUrl, mediaDir }: Place): MediaFile
 /** Gateways that share a database must share their media, and nobody said how. */
 const refuse = async (): Promise<never> => {
   throw new StorageUnavailable(
-    'no place for media: set INDOXHUB_MEDIA_DIR to a directory that all gateways share',
+    'no place for media: set INDOXHUB_S3_BUCKET, or INDOXHUB_MEDIA_DIR to a directory that all gateways share',
   );
 };
 

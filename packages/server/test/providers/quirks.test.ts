@@ -453,8 +453,14 @@ describe('registry', () => {
       }
       if (vendor.baseUrl !== null) expect(vendor.baseUrl).toMatch(/^https?:\/\/[^/]+.*[^/]$/);
       expect(vendor.baseUrl?.startsWith('http:') === true).toBe(vendor.loopback === true);
-      expect(vendor.chat).toBeDefined();
-      expect(vendor.completion).toBeDefined();
+      const { chat, embedding, image, speech, transcription, video } = vendor;
+      const serves = [chat, embedding, image, speech, transcription, video];
+      expect(
+        serves.some((codec) => codec !== undefined),
+        vendor.id,
+      ).toBe(true);
+      // What chats continues a prompt, too.
+      expect(vendor.completion === undefined).toBe(chat === undefined);
     }
     expect(vendorById('xai')?.name).toBe('xAI');
     expect(vendorById('XAI')).toBeNull();

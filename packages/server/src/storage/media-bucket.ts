@@ -1,0 +1,191 @@
+/** Media in an S3-compatible bucket. Requests are signed by aws4fetch; no more than one part is in memory at a time. */
+import { createHash } from 'node:crypto';
+import type { AwsClient } from 'aws4fetch';
+import { MediaTooLarge, type MediaFiles } from './media-files.ts';
+import { StorageUnavailable } from './storage.ts';
+
+export interface Bucket {
+  /** Without trailing slash: `https://s3.eu-central-1.amazonaws.com`, or a server of one's own. */
+  readonly endpoint: string;
+  readonly bucket: string;
+  readonly region: string;
+  readonly accessKeyId: string;
+  readonly secretAccessKey: string;
+  /** Before every key; may be empty. */
+  readonly prefix: string;
+  /** `endpoint/bucket/key` instead of `bucket.endpoint/key`. */
+  readonly pathStyle: boolean;
+}
+
+/** The least that S3 takes as a part that is not the last. */
+const partBytes = 8 * 1024 * 1024;
+const attempts = 3;
+const patienceMs = 60_000;
+
+export function mediaBucket(bucket: Bucket): MediaFiles {
+  const store = new S3(bucket);
+  return {
+    isConfigured: true,
+    write: (id, source, maxBytes) => store.write(id, source, maxBytes),
+    async read(id, start, end) {
+      const answer = await store.send('GET', id, '', null, { range: `bytes=${start}-${end}` });
+      if (answer.status === 404) return null;
+      if (answer.body === null || !answer.ok) throw await store.refusal(answer);
+      return chunksOf(answer.body);
+    },
+    async remove(id) {
+      const answer = await store.send('DELETE', id);
+      if (!answer.ok && answer.status !== 404) throw await store.refusal(answer);
+    },
+    list: (beforeMs) => store.list(beforeMs),
+    async check() {
+      await store.put(`.check-${process.pid}`, Buffer.from('ok'));
+      await store.send('DELETE', `.check-${process.pid}`);
+    },
+  };
+}
+
+async function* chunksOf(body: ReadableStream<Uint8Array>): AsyncGenerator<Buffer> {
+  for await (const chunk of body as unknown as AsyncIterable<Uint8Array>) yield Buffer.from(chunk);
+}
+
+class S3 {
+  private readonly bucket: Bucket;
+  private readonly base: string;
+  private client: Promise<AwsClient> | null = null;
+
+  constructor(bucket: Bucket) {
+    this.bucket = bucket;
+    const { origin, host, protocol } = new URL(bucket.endpoint);
+    this.base = bucket.pathStyle ? `${origin}/${bucket.bucket}` : `${protocol}//${bucket.bucket}.${host}`;
+  }
+
+  /** Any answer but a 5xx, which is tried again. Throws StorageUnavailable when there is none. */
+  async send(
+    method: string,
+    id: string,
+    query = '',
+    body: Buffer | string | null = null,
+    headers: Record<string, string> = {},
+  ): Promise<Response> {
+    const { accessKeyId, secretAccessKey, region, prefix } = this.bucket;
+    // Loaded with the first file: most gateways have no bucket.
+    this.client ??= import('aws4fetch').then(
+      (library) => new library.AwsClient({ accessKeyId, secretAccessKey, region, service: 's3', retries: 0 }),
+    );
+    const url = `${this.base}/${id === '' ? '' : prefix + id}${query}`;
+    for (let attempt = 1; ; attempt++) {
+      try {
+        const signed = await (
+          await this.client
+        ).sign(url, {
+          method,
+          headers,
+          ...(body === null ? {} : { body: new Uint8Array(Buffer.from(body)) }),
+        });
+        const answer = await fetch(signed, { signal: AbortSignal.timeout(patienceMs), redirect: 'error' });
+        if (answer.status < 500 || attempt === attempts) return answer;
+        await answer.arrayBuffer();
+      } catch (cause) {
+        if (attempt === attempts)
+          throw new StorageUnavailable(`the bucket ${this.bucket.bucket} cannot be reached`, { cause });
+      }
+      await new Promise((resolve) => setTimeout(resolve, 200 * 2 ** attempt));
+    }
+  }
+
+  async refusal(answer: Response): Promise<StorageUnavailable> {
+    const code = /<Code>(\w+)<\/Code>/.exec(await answer.text().catch(() => ''))?.[1] ?? '';
+    return new StorageUnavailable(
+      `the bucket ${this.bucket.bucket} answered ${answer.status} ${code}`.trim(),
+    );
+  }
+
+  async put(id: string, body: Buffer): Promise<void> {
+    const answer = await this.send('PUT', id, '', body);
+    if (!answer.ok) throw await this.refusal(answer);
+    await answer.arrayBuffer();
+  }
+
+  async write(
+    id: string,
+    source: Buffer | AsyncIterable<Buffer>,
+    maxBytes: number,
+  ): Promise<{ bytes: number; sha256: string }> {
+    const hash = createHash('sha256');
+    const tags: string[] = [];
+    let bytes = 0;
+    let upload: string | null = null;
+    let pending: Buffer[] = [];
+    let pendingBytes = 0;
+    const flush = async (): Promise<void> => {
+      upload ??= await this.begin(id);
+      tags.push(await this.part(id, upload, tags.length + 1, Buffer.concat(pending)));
+      pending = [];
+      pendingBytes = 0;
+    };
+    try {
+      for await (const chunk of source instanceof Uint8Array ? [source] : source) {
+        bytes += chunk.length;
+        if (bytes > maxBytes) throw new MediaTooLarge(`more than ${maxBytes} bytes`);
+        hash.update(chunk);
+        pending.push(chunk);
+        pendingBytes += chunk.length;
+        if (pendingBytes >= partBytes) await flush();
+      }
+      // What fits into one part needs no ceremony.
+      if (upload === null) await this.put(id, Buffer.concat(pending));
+      else {
+        if (pendingBytes > 0) await flush();
+        await this.complete(id, upload, tags);
+      }
+    } catch (error) {
+      if (upload !== null)
+        await this.send('DELETE', id, `?uploadId=${encodeURIComponent(upload)}`).catch(() => {});
+      throw error;
+    }
+    return { bytes, sha256: hash.digest('hex') };
+  }
+
+  private async begin(id: string): Promise<string> {
+    const answer = await this.send('POST', id, '?uploads=');
+    const upload = /<UploadId>([^<]+)<\/UploadId>/.exec(answer.ok ? await answer.clone().text() : '')?.[1];
+    if (upload === undefined) throw await this.refusal(answer);
+    return upload;
+  }
+
+  private async part(id: string, upload: string, number: number, body: Buffer): Promise<string> {
+    const query = `?partNumber=${number}&uploadId=${encodeURIComponent(upload)}`;
+    const answer = await this.send('PUT', id, query, body);
+    const tag = answer.headers.get('etag');
+    if (!answer.ok || tag === null) throw await this.refusal(answer);
+    await answer.arrayBuffer();
+    return tag;
+  }
+
+  private async complete(id: string, upload: string, tags: readonly string[]): Promise<void> {
+    const parts = tags.map((tag, at) => `<Part><PartNumber>${at + 1}</PartNumber><ETag>${tag}</ETag></Part>`);
+    const body = `<CompleteMultipartUpload>${parts.join('')}</CompleteMultipartUpload>`;
+    const answer = await this.send('POST', id, `?uploadId=${encodeURIComponent(upload)}`, body);
+    // A failure may come inside a 200, because the answer begins before the work is done.
+    const text = await answer.clone().text();
+    if (!answer.ok || text.includes('<Error>')) throw await this.refusal(answer);
+  }
+
+  async *list(beforeMs: number): AsyncGenerator<string> {
+    const { prefix } = this.bucket;
+    let token = '';
+    do {
+      const more = token === '' ? '' : `&continuation-token=${encodeURIComponent(token)}`;
+      const answer = await this.send('GET', '', `?list-type=2&prefix=${encodeURIComponent(prefix)}${more}`);
+      if (!answer.ok) throw await this.refusal(answer);
+      const text = await answer.text();
+      for (const [, entry = ''] of text.matchAll(/<Contents>([\s\S]*?)<\/Contents>/g)) {
+        const key = /<Key>([^<]*)<\/Key>/.exec(entry)?.[1] ?? '';
+        const modified = Date.parse(/<LastModified>([^<]*)<\/LastModified>/.exec(entry)?.[1] ?? '');
+        if (key.startsWith(prefix) && modified < beforeMs) yield key.slice(prefix.length);
+      }
+      token = /<NextContinuationToken>([^<]*)<\/NextContinuationToken>/.exec(text)?.[1] ?? '';
+    } while (token !== '');
+  }
+}
