@@ -1,0 +1,65 @@
+/** Lists that come page by page. */
+import type { APIPromise, WithResponse } from './api-promise.ts';
+
+/** One page; iterating it goes on through all later pages. */
+export class Page<T> implements AsyncIterable<T> {
+  readonly data: readonly T[];
+  readonly total: number;
+  readonly limit: number;
+  readonly skip: number;
+  readonly #fetch: (skip: number) => PagePromise<T>;
+
+  constructor(
+    page: Pick<Page<T>, 'data' | 'total' | 'limit' | 'skip'>,
+    fetch: (skip: number) => PagePromise<T>,
+  ) {
+    this.data = page.data;
+    this.total = page.total;
+    this.limit = page.limit;
+    this.skip = page.skip;
+    this.#fetch = fetch;
+  }
+
+  hasNextPage(): boolean {
+    return this.data.length > 0 && this.skip + this.data.length < this.total;
+  }
+
+  async getNextPage(): Promise<Page<T>> {
+    if (!this.hasNextPage()) throw new RangeError('This is the last page');
+    return this.#fetch(this.skip + this.data.length);
+  }
+
+  async *[Symbol.asyncIterator](): AsyncGenerator<T, void> {
+    yield* this.data;
+    if (this.hasNextPage()) yield* await this.getNextPage();
+  }
+}
+
+/** Awaited, the first page; iterated, every item of every page. */
+export class PagePromise<T> implements PromiseLike<Page<T>>, AsyncIterable<T> {
+  readonly #first: APIPromise<Page<T>>;
+
+  constructor(first: APIPromise<Page<T>>) {
+    this.#first = first;
+  }
+
+  // oxlint-disable-next-line unicorn/no-thenable
+  then<A = Page<T>, B = never>(
+    fulfilled?: ((page: Page<T>) => A | PromiseLike<A>) | null,
+    rejected?: ((reason: unknown) => B | PromiseLike<B>) | null,
+  ): Promise<A | B> {
+    return this.#first.then(fulfilled, rejected);
+  }
+
+  withResponse(): Promise<WithResponse<Page<T>>> {
+    return this.#first.withResponse();
+  }
+
+  asResponse(): Promise<Response> {
+    return this.#first.asResponse();
+  }
+
+  async *[Symbol.asyncIterator](): AsyncGenerator<T, void> {
+    yield* await this.#first;
+  }
+}

@@ -1,0 +1,152 @@
+/** The published package: built, packed, linted, installed in an empty folder, imported and required, weighed. */
+import { execFileSync, spawn } from 'node:child_process';
+import {
+  cpSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { weigh } from '../scripts/measure.ts';
+import { useGateway } from './server.ts';
+
+const home = join(import.meta.dirname, '..');
+const root = join(home, '../..');
+const maxGzip = 12 * 1024;
+const its = useGateway();
+let folder: string;
+let installed: string;
+
+const run = (words: readonly string[], cwd: string, env: Record<string, string> = {}): string =>
+  execFileSync(process.execPath, words, { cwd, encoding: 'utf8', env: { ...process.env, ...env } });
+/** The file a package's bin points to. */
+function tool(name: string, file: string): string {
+  return join(root, 'node_modules', name, file);
+}
+
+beforeAll(() => {
+  folder = mkdtempSync(join(tmpdir(), 'indoxhub-client-'));
+  // Built in a copy, so that no dist is left in the clone.
+  const copy = join(folder, 'clone/packages/client');
+  mkdirSync(copy, { recursive: true });
+  for (const name of ['tsconfig.base.json', 'LICENSE']) cpSync(join(root, name), join(folder, 'clone', name));
+  symlinkSync(join(root, 'node_modules'), join(folder, 'clone/node_modules'));
+  const skip = /\/(dist|test|examples|node_modules)$/;
+  cpSync(home, copy, { recursive: true, filter: (path) => !skip.test(path) });
+  const npm = ['pack', '--silent', '--pack-destination', folder];
+  execFileSync('npm', npm, { cwd: copy, encoding: 'utf8' });
+  const tarball = join(folder, readdirSync(folder).find((name) => name.endsWith('.tgz')) ?? '');
+  const empty = join(folder, 'empty');
+  mkdirSync(empty);
+  writeFileSync(join(empty, 'package.json'), '{ "type": "module" }');
+  const install = [
+    'install',
+    tarball,
+    '--ignore-scripts',
+    '--no-audit',
+    '--no-fund',
+    '--silent',
+    '--offline',
+  ];
+  execFileSync('npm', install, { cwd: empty, encoding: 'utf8' });
+  installed = join(empty, 'node_modules/@indoxhub/client');
+}, 120_000);
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+test('it has no dependencies and no install scripts', () => {
+  const manifest = JSON.parse(readFileSync(join(installed, 'package.json'), 'utf8')) as Record<
+    string,
+    unknown
+  >;
+  expect(manifest['dependencies']).toBeUndefined();
+  expect(manifest['peerDependencies']).toBeUndefined();
+  expect(Object.keys(manifest['scripts'] as object).filter((name) => name.includes('install'))).toEqual([]);
+  expect(readdirSync(join(installed, '../..')).filter((name) => !name.startsWith('.'))).toEqual([
+    '@indoxhub',
+  ]);
+});
+
+test('publint has nothing to say', () => {
+  expect(run([tool('publint', 'src/cli.js'), '--strict', '--pack', 'false'], installed)).toContain(
+    'All good',
+  );
+});
+
+test('are the types wrong? They are not', () => {
+  const tarball = readdirSync(folder).find((name) => name.endsWith('.tgz')) ?? '';
+  const said = run(
+    [tool('@arethetypeswrong/cli', 'dist/index.js'), join(folder, tarball), '--no-color'],
+    folder,
+  );
+  expect(said).toContain('No problems found');
+});
+
+const program = (load: string): string => `${load}
+const client = new IndoxHub({ apiKey: process.env.KEY, baseURL: process.env.URL });
+client.chat([{ role: 'user', content: 'What is 2 + 3?' }]).then(({ data }) => {
+  console.log(data, new Client('x') instanceof IndoxHub, typeof toFile);
+});
+`;
+
+test('imported and required, it answers', () => {
+  const empty = join(installed, '../../..');
+  writeFileSync(
+    join(empty, 'a.mjs'),
+    program("import Default, { Client, IndoxHub, toFile } from '@indoxhub/client';"),
+  );
+  writeFileSync(
+    join(empty, 'a.cjs'),
+    program("const { Client, IndoxHub, toFile } = require('@indoxhub/client');"),
+  );
+  const env = { KEY: its.gateway.apiKey, URL: its.gateway.url };
+  // The gateway lives in this process: the programs must not block it.
+  return Promise.all(
+    ['a.mjs', 'a.cjs'].map(
+      (name) =>
+        new Promise<void>((resolve, reject) => {
+          const child = spawn(process.execPath, [name], { cwd: empty, env: { ...process.env, ...env } });
+          let said = '';
+          child.stdout.on('data', (chunk: Buffer) => (said += String(chunk)));
+          child.stderr.on('data', (chunk: Buffer) => (said += String(chunk)));
+          child.on('close', () => {
+            if (said === '2 + 3 = 5 true function\n') resolve();
+            else reject(new Error(`${name}: ${said}`));
+          });
+        }),
+    ),
+  );
+});
+
+test('its types serve a strict consumer, as a module and as CommonJS, with every library checked', () => {
+  const empty = join(installed, '../../..');
+  const lines = [
+    "import { IndoxHub, type ChatCompletion } from '@indoxhub/client';",
+    "const client = new IndoxHub('key');",
+    'export const answer = async (): Promise<ChatCompletion> =>',
+    "  client.chat.completions.create({ model: 'openai/gpt-4o-mini', messages: [] });",
+    '// @ts-expect-error an image model',
+    "void client.chat([], { model: 'openai/dall-e-3' });",
+  ].join('\n');
+  writeFileSync(join(empty, 'use.mts'), lines);
+  writeFileSync(join(empty, 'use.cts'), lines);
+  const tsc = tool('typescript', 'bin/tsc');
+  for (const lib of ['dom', 'webworker']) {
+    const words = ['--noEmit', '--strict', '--module', 'nodenext', '--lib', `es2024,${lib}`, '--types', ''];
+    run([tsc, ...words, 'use.mts', 'use.cts'], empty);
+  }
+});
+
+test(`a bundle of all of it is at most ${maxGzip} bytes after gzip`, async () => {
+  const entry = join(dirname(installed), 'entry.mjs');
+  writeFileSync(entry, "import * as client from '@indoxhub/client';\nglobalThis.client = client;\n");
+  const { minified, gzip } = await weigh(entry);
+  console.log(`@indoxhub/client: ${minified} bytes minified, ${gzip} after gzip`);
+  expect(gzip).toBeGreaterThan(3_000);
+  expect(gzip).toBeLessThanOrEqual(maxGzip);
+});
