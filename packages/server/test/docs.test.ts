@@ -135,7 +135,13 @@ test.each(pages)('%s: every link leads somewhere', (page) => {
 });
 
 describe('source files', () => {
-  const folders = ['packages/server/src', 'packages/server/test', 'packages/server/bench', 'scripts'];
+  const folders = [
+    'packages/server/src',
+    'packages/server/test',
+    'packages/server/bench',
+    'packages/client',
+    'scripts',
+  ];
   const files = folders.flatMap((folder) =>
     readdirSync(join(root, folder), { recursive: true }).map((name) => `/${folder}/${String(name)}`),
   );
