@@ -35,7 +35,7 @@ execFileSync(process.execPath, [tsc, '-b', config], { stdio: 'inherit' });
 rmSync(config);
 rmSync(join(dist, 'tsconfig.tsbuildinfo'));
 
-const bundle = await rolldown({ input: join(esm, 'index.js'), platform: 'neutral' });
+const bundle = await rolldown({ input: join(esm, 'index.js'), platform: 'neutral', tsconfig: false });
 await bundle.write({ file: join(cjs, 'index.js'), format: 'cjs', exports: 'named', minify: false });
 await bundle.close();
 for (const name of readdirSync(esm, { recursive: true, encoding: 'utf8' }))

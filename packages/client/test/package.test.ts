@@ -135,10 +135,18 @@ test('its types serve a strict consumer, as a module and as CommonJS, with every
   ].join('\n');
   writeFileSync(join(empty, 'use.mts'), lines);
   writeFileSync(join(empty, 'use.cts'), lines);
+  // The README's, too.
+  const readme = readFileSync(join(home, 'README.md'), 'utf8');
+  const blocks = [...readme.matchAll(/```ts\n([\s\S]*?)```/g)].map(([, code = '']) => code);
+  expect(blocks.length).toBeGreaterThan(2);
+  const pages = blocks.map((code, at) => {
+    writeFileSync(join(empty, `readme-${at}.mts`), code);
+    return `readme-${at}.mts`;
+  });
   const tsc = tool('typescript', 'bin/tsc');
   for (const lib of ['dom', 'webworker']) {
     const words = ['--noEmit', '--strict', '--module', 'nodenext', '--lib', `es2024,${lib}`, '--types', ''];
-    run([tsc, ...words, 'use.mts', 'use.cts'], empty);
+    run([tsc, ...words, 'use.mts', 'use.cts', ...pages], empty);
   }
 });
 

@@ -187,7 +187,9 @@ export class Videos {
         // After its last event a job has no more to tell.
         if (last !== '' && isOver((await this.retrieve(id, options)).status)) return;
       } catch (error) {
-        if (options.signal?.aborted === true || error instanceof APIError) throw error;
+        if (options.signal?.aborted === true)
+          throw new APIUserAbortError('The events were aborted', { cause: error });
+        if (error instanceof APIError) throw error;
       } finally {
         reply.release();
         reply.controller.abort();
