@@ -2,11 +2,13 @@
 import { describe, expect, test } from 'vitest';
 import type {
   ChatCompletion,
+  APIPromise,
   Completion,
   EmbeddingResponse,
   Envelope,
   GeneratedImage,
   ImageResponse,
+  RequestOptions,
   SpeechResponse,
   TranscriptionResponse,
   Usage,
@@ -197,6 +199,30 @@ test('trending and usage, by both names', async () => {
   expect(await its.client.getUsage({ start_date: '2020-01-01', end_date: '2020-01-02' })).toMatchObject({
     total_requests: 0,
   });
+});
+
+test('every kind of call under one idempotency key is answered once', async () => {
+  const { client } = its;
+  const bytes = await (
+    await client.audio.speech.bytes({ input: 'hello', response_format: 'wav' })
+  ).arrayBuffer();
+  const calls: Record<string, (options: RequestOptions) => APIPromise<{ request_id: string }>> = {
+    chat: (options) => client.chat(question('echo hi'), {}, options),
+    completion: (options) => client.completion('echo hi', {}, options),
+    embeddings: (options) => client.embeddings('hi', {}, options),
+    images: (options) => client.images('A fox', { size: '64x64' }, options),
+    speech: (options) => client.textToSpeech('hi', {}, options),
+    transcription: (options) => client.speechToText(bytes, {}, options),
+    translation: (options) => client.translateAudio(bytes, {}, options),
+  };
+  for (const [name, call] of Object.entries(calls)) {
+    const options = { idempotencyKey: `once-${name}` };
+    const first = await call(options).withResponse();
+    const second = await call(options).withResponse();
+    expect(second.data.request_id, name).toBe(first.data.request_id);
+    expect(second.response.headers.get('idempotent-replayed'), name).toBe('true');
+    expect((await call({})).request_id, name).not.toBe(first.data.request_id);
+  }
 });
 
 describe('the client itself', () => {
