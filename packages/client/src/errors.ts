@@ -50,10 +50,8 @@ export type ErrorCode =
 
 /** Everything this package throws on purpose. */
 export class IndoxHubError extends Error {
-  constructor(message: string, options?: ErrorOptions) {
-    super(message, options);
-    this.name = new.target.name;
-  }
+  // Written out, because minifiers rename classes.
+  override name: string = 'IndoxHubError';
 }
 
 export interface APIErrorFields {
@@ -71,6 +69,7 @@ export interface APIErrorFields {
 
 /** The gateway answered an error, or sent one inside a stream. */
 export class APIError extends IndoxHubError implements APIErrorFields {
+  override name: string = 'APIError';
   readonly status: number;
   readonly code: ErrorCode | (string & {}) | null;
   readonly requestId: string | null;
@@ -96,40 +95,74 @@ export class APIError extends IndoxHubError implements APIErrorFields {
 }
 
 /** 400: the request is wrong; `param` names the field. */
-export class BadRequestError extends APIError {}
+export class BadRequestError extends APIError {
+  override name: string = 'BadRequestError';
+}
 /** 401: no key, a wrong, revoked or expired one. */
-export class AuthenticationError extends APIError {}
+export class AuthenticationError extends APIError {
+  override name: string = 'AuthenticationError';
+}
 /** 402: no credits, a budget or `max_cost` that does not cover the call. */
-export class PaymentRequiredError extends APIError {}
+export class PaymentRequiredError extends APIError {
+  override name: string = 'PaymentRequiredError';
+}
 /** 403 */
-export class PermissionDeniedError extends APIError {}
+export class PermissionDeniedError extends APIError {
+  override name: string = 'PermissionDeniedError';
+}
 /** 404 */
-export class NotFoundError extends APIError {}
+export class NotFoundError extends APIError {
+  override name: string = 'NotFoundError';
+}
 /** 405 */
-export class MethodNotAllowedError extends APIError {}
+export class MethodNotAllowedError extends APIError {
+  override name: string = 'MethodNotAllowedError';
+}
 /** 409: an idempotency key in use, or a resource in another state. */
-export class ConflictError extends APIError {}
+export class ConflictError extends APIError {
+  override name: string = 'ConflictError';
+}
 /** 413 */
-export class PayloadTooLargeError extends APIError {}
+export class PayloadTooLargeError extends APIError {
+  override name: string = 'PayloadTooLargeError';
+}
 /** 415 */
-export class UnsupportedMediaTypeError extends APIError {}
+export class UnsupportedMediaTypeError extends APIError {
+  override name: string = 'UnsupportedMediaTypeError';
+}
 /** 429: wait `retryAfter` seconds. */
-export class RateLimitError extends APIError {}
+export class RateLimitError extends APIError {
+  override name: string = 'RateLimitError';
+}
 /** 500, and every 5xx without a class of its own. */
-export class InternalServerError extends APIError {}
+export class InternalServerError extends APIError {
+  override name: string = 'InternalServerError';
+}
 /** 502: the provider failed. */
-export class BadGatewayError extends InternalServerError {}
+export class BadGatewayError extends InternalServerError {
+  override name: string = 'BadGatewayError';
+}
 /** 503: overloaded, shutting down, or a store that is away. */
-export class ServiceUnavailableError extends InternalServerError {}
+export class ServiceUnavailableError extends InternalServerError {
+  override name: string = 'ServiceUnavailableError';
+}
 /** 504: the provider did not answer in time. */
-export class GatewayTimeoutError extends InternalServerError {}
+export class GatewayTimeoutError extends InternalServerError {
+  override name: string = 'GatewayTimeoutError';
+}
 
 /** No answer, or one that broke off. `cause` says why. */
-export class APIConnectionError extends IndoxHubError {}
+export class APIConnectionError extends IndoxHubError {
+  override name: string = 'APIConnectionError';
+}
 /** `timeout` ran out. */
-export class APIConnectionTimeoutError extends APIConnectionError {}
+export class APIConnectionTimeoutError extends APIConnectionError {
+  override name: string = 'APIConnectionTimeoutError';
+}
 /** Your `signal` was aborted. */
-export class APIUserAbortError extends IndoxHubError {}
+export class APIUserAbortError extends IndoxHubError {
+  override name: string = 'APIUserAbortError';
+}
 
 const classes: Readonly<Record<number, typeof APIError>> = {
   400: BadRequestError,

@@ -30,8 +30,14 @@ export class Page<T> implements AsyncIterable<T> {
   }
 
   async *[Symbol.asyncIterator](): AsyncGenerator<T, void> {
-    yield* this.data;
-    if (this.hasNextPage()) yield* await this.getNextPage();
+    yield* itemsFrom(this);
+  }
+}
+
+async function* itemsFrom<T>(first: Page<T>): AsyncGenerator<T, void> {
+  for (let page = first; ; page = await page.getNextPage()) {
+    yield* page.data;
+    if (!page.hasNextPage()) return;
   }
 }
 

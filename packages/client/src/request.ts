@@ -62,10 +62,7 @@ export class Requester {
     options: RequestOptions = {},
     parse: (reply: Reply) => Promise<T> = async (reply) => this.#json(reply) as T,
   ): APIPromise<T> {
-    const reply = this.#attempts(call, options);
-    // Whoever awaits the promise hears of it.
-    reply.catch(() => {});
-    return new APIPromise(reply, parse);
+    return new APIPromise(this.#attempts(call, options), parse);
   }
 
   #json({ text }: Reply): unknown {
@@ -83,7 +80,8 @@ export class Requester {
     const { name, message } = Object(cause) as { name?: string; message?: string };
     if (name === 'AbortError') return new APIUserAbortError('The call was aborted', { cause });
     const why = this.redact(message ?? String(cause));
-    return new APIConnectionError(`${what}: ${why}`, { cause });
+    // A cause that quotes a secret would be printed with the error.
+    return new APIConnectionError(`${what}: ${why}`, why === String(message) ? { cause } : {});
   }
 
   #keep(secret: unknown): void {
@@ -133,20 +131,20 @@ export class Requester {
     body: unknown,
     key: string | undefined,
   ): Promise<Headers> {
-    const apiKey = await this.settings.apiKey();
+    const apiKey = (await this.settings.apiKey()).trim();
     if (apiKey === '' && call.isOpen !== true)
       throw new IndoxHubError(
         'No API key: pass apiKey to the client, or set INDOXHUB_API_KEY. The gateway prints one at its first start.',
       );
     this.#keep(apiKey);
     const headers = new Headers({ accept: 'application/json', 'user-agent': `indoxhub-client/${version}` });
-    if (apiKey !== '') headers.set('authorization', `Bearer ${apiKey}`);
+    if (apiKey !== '') setHeader(headers, 'authorization', `Bearer ${apiKey}`);
     if (typeof body === 'string') headers.set('content-type', 'application/json');
-    if (key !== undefined) headers.set('idempotency-key', key);
+    if (key !== undefined) setHeader(headers, 'idempotency-key', key);
     for (const more of [this.settings.headers, call.headers, options.headers]) {
       for (const [name, value] of Object.entries(more ?? {})) {
         if (value === null) headers.delete(name);
-        else if (value !== undefined) headers.set(name, value);
+        else if (value !== undefined) setHeader(headers, name, value);
       }
     }
     return headers;
@@ -169,7 +167,8 @@ export class Requester {
     const headers = await this.#headersOf(call, options, body, key);
     const url = this.#urlOf(call, options);
     const controller = new AbortController();
-    const timeout = options.timeout ?? this.settings.timeout;
+    // Beyond this a timer would fire at once.
+    const timeout = Math.min(options.timeout ?? this.settings.timeout, 2 ** 31 - 1);
     const release = tie(controller, options.signal);
     const timer = setTimeout(
       () => controller.abort(new APIConnectionTimeoutError(`No answer within ${timeout} ms`)),
@@ -212,6 +211,15 @@ export class Requester {
     if (reply.text === null) return reply;
     release();
     return { ...reply, response: new Response(reply.text, { status, headers: reply.response.headers }) };
+  }
+}
+
+/** The platform's own error would quote the value, which may be a key. */
+function setHeader(headers: Headers, name: string, value: string): void {
+  try {
+    headers.set(name, value);
+  } catch {
+    throw new IndoxHubError(`The header ${name} has a value that cannot be sent`);
   }
 }
 

@@ -13,11 +13,14 @@ import { readEvents } from './sse.ts';
 export class Stream<T> implements AsyncIterable<T> {
   readonly controller: AbortController;
   readonly #open: () => AsyncGenerator<T, void>;
+  readonly #isOwner: boolean;
   #isTaken = false;
 
-  constructor(open: () => AsyncGenerator<T, void>, controller: AbortController) {
+  /** `isOwner`: leaving it early aborts the request. */
+  constructor(open: () => AsyncGenerator<T, void>, controller: AbortController, isOwner = true) {
     this.#open = open;
     this.controller = controller;
+    this.#isOwner = isOwner;
   }
 
   async *[Symbol.asyncIterator](): AsyncGenerator<T, void> {
@@ -28,7 +31,7 @@ export class Stream<T> implements AsyncIterable<T> {
       yield* this.#open();
       isWhole = true;
     } finally {
-      if (!isWhole) this.controller.abort();
+      if (!isWhole && this.#isOwner) this.controller.abort();
     }
   }
 
@@ -37,7 +40,7 @@ export class Stream<T> implements AsyncIterable<T> {
     this.controller.abort();
   }
 
-  /** Two streams of the same events, to be read at different speeds. */
+  /** Two streams of the same events, to be read at different speeds. Leaving both aborts the request. */
   tee(): [Stream<T>, Stream<T>] {
     const source = this[Symbol.asyncIterator]();
     const queues: Promise<IteratorResult<T, void>>[][] = [[], []];
@@ -59,8 +62,7 @@ export class Stream<T> implements AsyncIterable<T> {
           if (left.size === 0) await source.return();
         }
       };
-      // One of them being left must not abort the other.
-      return new Stream(open, left.size > 0 ? new AbortController() : this.controller);
+      return new Stream(open, this.controller, false);
     };
     return [branch(0), branch(1)];
   }

@@ -1,4 +1,5 @@
 /** Retries, time limits, per-call options and secrets, against a scripted server. */
+import { inspect } from 'node:util';
 import { describe, expect, test } from 'vitest';
 import { errorTable, type ErrorRow } from '../../server/src/contract/errors.ts';
 import {
@@ -256,7 +257,6 @@ describe('secrets', () => {
       const mine = client({ logger, logLevel: 'debug', byokApiKey: 'sk-byok-0123456789' });
       const error = await failure(BadRequestError, mine.chat(question('hi')));
       expect(error.message).toContain('wrong: ***');
-      const { inspect } = await import('node:util');
       const all = `${inspect(lines, { depth: 9 })} ${inspect(error, { depth: 9 })} ${inspect(mine, { depth: 9, showHidden: true })}`;
       expect(lines.length).toBeGreaterThan(1);
       expect(all).not.toMatch(/sk-byok|secret0123/);
@@ -270,7 +270,18 @@ describe('secrets', () => {
       },
     });
     const error = await failure(APIConnectionError, failing.usage.retrieve());
-    expect(error.message).not.toContain('secret0123');
+    expect(inspect(error, { depth: 9 })).not.toContain('secret0123');
+  });
+
+  test('a key that cannot be a header is not quoted, spaces around one are dropped', async () => {
+    await withServer(answering(200, '{}'), async (server, client) => {
+      const error = await failure(IndoxHubError, client({ apiKey: 'indox-sec\nret' }).usage.retrieve());
+      expect(error.message).toContain('authorization');
+      expect(String(error.stack)).not.toContain('indox-sec');
+      await client({ apiKey: ' indox-a\n' }).usage.retrieve();
+      expect(server.calls[0]?.headers.authorization).toBe('Bearer indox-a');
+      await client({ timeout: Infinity }).usage.retrieve();
+    });
   });
 
   test('a level leaves out what is below it', async () => {

@@ -78,6 +78,19 @@ describe('reading', () => {
     expect((await read(right)).at(-1)?.type).toBe('response.done');
   });
 
+  test('leaving both, or aborting one, aborts the request', async () => {
+    const slow = '[[sandbox:slow 50]] echo a b c d e f g h i j';
+    const stream = await open(slow);
+    for (const branch of stream.tee()) for await (const event of branch) if (event.type === 'content') break;
+    expect(await its.gateway.row(stream.id ?? '')).toMatchObject({ ending: 'client_cancelled' });
+    const other = await open(slow);
+    const [left] = other.tee();
+    const reading = (async () => {
+      for await (const event of left) if (event.type === 'content') left.abort();
+    })();
+    await failure(APIUserAbortError, reading);
+  });
+
   test('as lines of JSON and back', async () => {
     const lines = (await open('echo one two')).toReadableStream();
     const events = await read(Stream.fromReadableStream<ChatStreamEvent>(lines));

@@ -27,6 +27,7 @@ export interface WaitOptions extends Pick<RequestOptions, 'signal'> {
 
 /** The job failed or was cancelled. */
 export class VideoJobError extends IndoxHubError {
+  override name: string = 'VideoJobError';
   readonly job: VideoJob;
 
   constructor(job: VideoJob) {
@@ -38,7 +39,9 @@ export class VideoJobError extends IndoxHubError {
 }
 
 /** `maxWait` ran out; the job goes on. */
-export class VideoWaitTimeoutError extends IndoxHubError {}
+export class VideoWaitTimeoutError extends IndoxHubError {
+  override name: string = 'VideoWaitTimeoutError';
+}
 
 export interface CancelledVideo {
   success: boolean;

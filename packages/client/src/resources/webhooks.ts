@@ -13,7 +13,9 @@ export interface WebhookEvent {
 }
 
 /** The signature is missing, wrong, or too old. */
-export class WebhookVerificationError extends IndoxHubError {}
+export class WebhookVerificationError extends IndoxHubError {
+  override name: string = 'WebhookVerificationError';
+}
 
 export type WebhookHeaders = Headers | Readonly<Record<string, string | readonly string[] | undefined>>;
 
