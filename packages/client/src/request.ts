@@ -101,7 +101,7 @@ export class Requester {
       try {
         return await this.#once(call, options, body, key);
       } catch (error) {
-        if (options.signal?.aborted === true || attempt >= retries || !isWorthRetrying(error, isSafe)) {
+        if (attempt >= retries || !isWorthRetrying(error, isSafe)) {
           logger.info(`${call.method} ${call.path} failed: ${this.redact(String(error))}`);
           throw error;
         }

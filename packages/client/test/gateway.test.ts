@@ -277,6 +277,7 @@ describe('the client itself', () => {
     const call = its.client.chat(question('echo hi'));
     const { data, response, requestId } = await call.withResponse();
     expect(requestId).toBe(data.request_id);
+    expect(await call).toBe(data);
     expect(await response.json()).toEqual(data);
     const raw = await its.client.chat(question('echo hi')).asResponse();
     expect(raw.headers.get('content-type')).toContain('application/json');

@@ -1,4 +1,5 @@
 /** Retries, time limits, per-call options and secrets, against a scripted server. */
+import { getEventListeners } from 'node:events';
 import { inspect } from 'node:util';
 import { describe, expect, test } from 'vitest';
 import { errorTable, type ErrorRow } from '../../server/src/contract/errors.ts';
@@ -109,6 +110,17 @@ describe('over the wire', () => {
     });
   });
 
+  test('without a key a POST that may have arrived is not sent again', async () => {
+    await withServer(
+      (_, response) => void response.destroy(),
+      async (server, client) => {
+        const call = client().embeddings('a', {}, { idempotencyKey: null });
+        await failure(APIConnectionError, call);
+        expect(server.calls).toHaveLength(1);
+      },
+    );
+  });
+
   test('two retries by default, then the last error', async () => {
     await withServer(answering(503, body('overloaded', 503), fast), async (server, client) => {
       const error = await failure(ServiceUnavailableError, client().usage.retrieve());
@@ -213,6 +225,14 @@ describe('options', () => {
     });
   });
 
+  test('a signal is let go of when the call is over', async () => {
+    await withServer(answering(200, '{}'), async (_, client) => {
+      const { signal } = new AbortController();
+      await client().usage.retrieve({}, { signal });
+      expect(getEventListeners(signal, 'abort')).toEqual([]);
+    });
+  });
+
   test('a fetch of your own', async () => {
     await withServer(answering(200, '{}'), async (_, client) => {
       const seen: string[] = [];
@@ -281,6 +301,22 @@ describe('secrets', () => {
       await client({ apiKey: ' indox-a\n' }).usage.retrieve();
       expect(server.calls[0]?.headers.authorization).toBe('Bearer indox-a');
       await client({ timeout: Infinity }).usage.retrieve();
+    });
+  });
+
+  test('what looks like a key is in no line either, nor is a header with such a name', async () => {
+    await withServer(answering(400, '{"message":"sk-unknown0123456789"}'), async (_, client) => {
+      const lines: unknown[] = [];
+      const logger = {
+        ...silent,
+        info: (...line: unknown[]) => void lines.push(line),
+        debug: (...line: unknown[]) => void lines.push(line),
+      };
+      const mine = client({ logger, logLevel: 'debug', defaultHeaders: { 'x-api-key': 'plain-value' } });
+      const error = await failure(BadRequestError, mine.chat(question('my key is sk-other0123456789')));
+      expect(error.message).toBe('400 sk-***');
+      expect(inspect(lines, { depth: 9 })).toContain('my key is sk-***');
+      expect(inspect(lines, { depth: 9 })).not.toMatch(/plain-value|other0123/);
     });
   });
 

@@ -152,11 +152,20 @@ describe('ending early', () => {
       { signal: stopper.signal },
     );
     const reading = (async () => {
-      for await (const event of stream) if (event.type === 'content') stopper.abort();
+      for await (const event of stream) if (event.type === 'content') stopper.abort(new Error('enough'));
     })();
     await failure(APIUserAbortError, reading);
     expect(await its.gateway.row(stream.id ?? '')).toMatchObject({ ending: 'client_cancelled' });
   });
+});
+
+test('of several answers the first is put together', async () => {
+  const one = await (await open('echo one two')).final();
+  const stream = await its.client.chat(question('echo one two'), { stream: true, n: 3 });
+  const both = await stream.final();
+  expect(both.text).toBe(one.text);
+  const again = await its.client.chat(question('echo one two'), { stream: true, n: 3 });
+  expect((await read(again.textStream)).join('')).toBe(one.text);
 });
 
 describe('breaking off', () => {

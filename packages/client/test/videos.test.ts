@@ -67,9 +67,12 @@ describe('waiting', () => {
       onProgress: (progress: VideoProgress) => seen.push(progress),
     } as const;
     const { data } = await its.client.videos(prompt, { model, duration: 4 });
+    fake.polls = 6;
     const job = await its.client.waitForVideoJob(data.job_id, options);
     expect(job.status).toBe('completed');
     expect(seen.at(-1)?.status).toBe('completed');
+    const lines = seen.map(({ status, progress }) => `${status} ${progress}`);
+    expect(new Set(lines).size).toBe(lines.length);
     expect(await its.client.getVideoJobStatus(data.job_id)).toMatchObject({ status: 'completed' });
   });
 
@@ -125,7 +128,7 @@ describe('waiting', () => {
       response.writeHead(200, { 'content-type': 'text/event-stream' });
       if (last === undefined) response.write(event(1, 'queued'), () => response.destroy());
       else if (last === '1') response.end(event(2, 'processing'));
-      else response.end(event(3, 'completed'));
+      else response.end(event(2, 'processing') + event(3, 'completed'));
     };
     await withServer(script, async (_, client) => {
       const statuses: string[] = [];
@@ -179,6 +182,14 @@ test('lists: a page when awaited, everything when iterated', async () => {
   for (const id of ids) await client.videos.wait(id);
 });
 
+test('an empty page is the last, whatever the total says', async () => {
+  const body = '{"jobs":[],"total":5,"limit":20,"skip":0}';
+  await withServer(answering(200, body), async (server, client) => {
+    for await (const _ of client().videos.list()) throw new Error('there is none');
+    expect(server.calls).toHaveLength(1);
+  });
+});
+
 describe('webhooks', () => {
   async function received(): Promise<SeenCall> {
     receiver.calls.length = 0;
@@ -211,6 +222,8 @@ describe('webhooks', () => {
     await wrong(text, headers, 'no base64 at all');
     await wrong(text, { ...headers, 'webhook-id': 'msg_other' }, secret);
     await wrong(text, { ...headers, 'webhook-signature': 'v2,abc v1,????' }, secret);
+    const other = String(headers['webhook-signature']).replace('v1,', 'v2,');
+    await wrong(text, { ...headers, 'webhook-signature': other }, secret);
     await wrong(text, { ...headers, 'webhook-signature': undefined }, secret);
     const later = { now: Date.now() + 301_000 };
     expect((await wrong(text, headers, secret, later)).message).toContain('too old');
