@@ -40,18 +40,33 @@ export class APIPromise<T> extends Promise<T> {
     return Promise;
   }
 
-  /** The HTTP answer itself; its body is yours to read. */
+  /**
+   * The HTTP answer itself; its body is yours to read.
+   *
+   * @example
+   * const response = await client.chat(messages, { stream: true }).asResponse();
+   */
   async asResponse(): Promise<Response> {
     return (await this.#reply).response;
   }
 
-  /** The data together with the HTTP answer and the request id. */
+  /**
+   * The data together with the HTTP answer and the request id.
+   *
+   * @example
+   * const { data, requestId } = await client.chat(messages).withResponse();
+   */
   async withResponse(): Promise<WithResponse<T>> {
     const [data, { response }] = await Promise.all([this.#data(), this.#reply]);
     return { data, response, requestId: response.headers.get('x-request-id') };
   }
 
-  /** The same call, its data changed. */
+  /**
+   * The same call, its data changed.
+   *
+   * @example
+   * const text = client.chat(messages).map(({ data }) => data);
+   */
   map<U>(change: (data: T, reply: Reply) => U | Promise<U>): APIPromise<U> {
     return new APIPromise(this.#reply, async (reply) => change(await this.#parse(reply), reply));
   }

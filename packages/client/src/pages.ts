@@ -20,10 +20,22 @@ export class Page<T> implements AsyncIterable<T> {
     this.#fetch = fetch;
   }
 
+  /**
+   * Is there more?
+   *
+   * @example
+   * while (page.hasNextPage()) page = await page.getNextPage();
+   */
   hasNextPage(): boolean {
     return this.data.length > 0 && this.skip + this.data.length < this.total;
   }
 
+  /**
+   * The page after this one. A RangeError behind the last.
+   *
+   * @example
+   * const next = await page.getNextPage();
+   */
   async getNextPage(): Promise<Page<T>> {
     if (!this.hasNextPage()) throw new RangeError('This is the last page');
     return this.#fetch(this.skip + this.data.length);
@@ -57,10 +69,22 @@ export class PagePromise<T> implements PromiseLike<Page<T>>, AsyncIterable<T> {
     return this.#first.then(fulfilled, rejected);
   }
 
+  /**
+   * The first page together with the HTTP answer and the request id.
+   *
+   * @example
+   * const { data: page, requestId } = await client.videos.list().withResponse();
+   */
   withResponse(): Promise<WithResponse<Page<T>>> {
     return this.#first.withResponse();
   }
 
+  /**
+   * The HTTP answer of the first page.
+   *
+   * @example
+   * const response = await client.videos.list().asResponse();
+   */
   asResponse(): Promise<Response> {
     return this.#first.asResponse();
   }

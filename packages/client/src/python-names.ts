@@ -38,6 +38,12 @@ export interface ChatCall {
   ): APIPromise<ChatCompletion>;
 }
 
+/**
+ * The same as `completions.create`.
+ *
+ * @example
+ * const { data } = await client.completion('Once upon a time', { max_tokens: 20 });
+ */
 export interface CompletionCall {
   <const M extends string>(
     prompt: string,

@@ -35,12 +35,22 @@ export class Stream<T> implements AsyncIterable<T> {
     }
   }
 
-  /** Aborts the request. The gateway charges what was delivered. */
+  /**
+   * Aborts the request. The gateway charges what was delivered.
+   *
+   * @example
+   * setTimeout(() => stream.abort(), 10_000);
+   */
   abort(): void {
     this.controller.abort();
   }
 
-  /** Two streams of the same events, to be read at different speeds. Leaving both aborts the request. */
+  /**
+   * Two streams of the same events, to be read at different speeds. Leaving both aborts the request.
+   *
+   * @example
+   * const [shown, kept] = stream.tee();
+   */
   tee(): [Stream<T>, Stream<T>] {
     const source = this[Symbol.asyncIterator]();
     const queues: Promise<IteratorResult<T, void>>[][] = [[], []];
@@ -67,7 +77,12 @@ export class Stream<T> implements AsyncIterable<T> {
     return [branch(0), branch(1)];
   }
 
-  /** The events as lines of JSON, to be sent on. Cancelling it aborts the request. */
+  /**
+   * The events as lines of JSON, to be sent on. Cancelling it aborts the request.
+   *
+   * @example
+   * return new Response(stream.toReadableStream());
+   */
   toReadableStream(): ReadableStream<Uint8Array> {
     const source = this[Symbol.asyncIterator]();
     const encoder = new TextEncoder();
@@ -87,7 +102,13 @@ export class Stream<T> implements AsyncIterable<T> {
     });
   }
 
-  /** The other end of `toReadableStream`. */
+  /**
+   * The other end of `toReadableStream`.
+   *
+   * @example
+   * const { body } = await fetch('/my/chat');
+   * for await (const event of Stream.fromReadableStream<ChatStreamEvent>(body)) console.log(event.type);
+   */
   static fromReadableStream<T>(lines: ReadableStream<Uint8Array>): Stream<T> {
     const controller = new AbortController();
     const open = async function* (): AsyncGenerator<T, void> {
