@@ -93,7 +93,7 @@ describe('defaults and precedence', () => {
       s3Region: 'us-east-1',
       s3AccessKeyId: null,
       s3SecretAccessKey: null,
-      s3Prefix: null,
+      s3Prefix: 'indoxhub/',
       s3PathStyle: true,
     });
     expect(Object.isFrozen(settings) && Object.isFrozen(settings.timeouts)).toBe(true);

@@ -1,5 +1,6 @@
 /** The media store on an S3-compatible bucket. The server here checks who signs, not the signature of version 4 itself. */
-import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { randomUUID } from 'node:crypto';
+import { mkdtempSync, readdirSync, rmSync, utimesSync } from 'node:fs';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -90,17 +91,18 @@ test('what is large goes in parts; what breaks off or is too large leaves nothin
 
 test('lists what is old under its prefix, removes what is gone without complaint', async () => {
   const files = mediaBucket(bucket);
-  await files.write('one', Buffer.from('x'), 10);
+  const one = randomUUID();
+  await files.write(one, Buffer.from('x'), 10);
   const listed = async (beforeMs: number): Promise<string[]> => {
     const ids: string[] = [];
     for await (const id of files.list(beforeMs)) ids.push(id);
     return ids;
   };
-  expect(await listed(Date.now() + 60_000)).toContain('one');
+  expect(await listed(Date.now() + 60_000)).toContain(one);
   expect(await listed(Date.now() - 60_000)).toEqual([]);
-  await files.remove('one');
-  await files.remove('one');
-  expect(await listed(Date.now() + 60_000)).not.toContain('one');
+  await files.remove(one);
+  await files.remove(one);
+  expect(await listed(Date.now() + 60_000)).not.toContain(one);
   await files.check();
 });
 
@@ -114,4 +116,45 @@ test('a stranger, a missing bucket, a server that is away: unavailable, in words
   await expect(mediaBucket({ ...bucket, endpoint: 'http://127.0.0.1:1' }).check()).rejects.toThrow(
     'cannot be reached',
   );
+});
+
+/** As if everything in the bucket had been written two hours ago. */
+function age(): void {
+  const longAgo = new Date(Date.now() - 7_200_000);
+  for (const entry of readdirSync(directory, { recursive: true, withFileTypes: true }))
+    if (entry.isFile()) utimesSync(join(entry.parentPath, entry.name), longAgo, longAgo);
+}
+
+test('a sweep deletes only what is its own: no foreign files, none of another database', async () => {
+  const env = {
+    INDOXHUB_S3_BUCKET: bucket.bucket,
+    INDOXHUB_S3_ENDPOINT: bucket.endpoint,
+    INDOXHUB_S3_ACCESS_KEY_ID: bucket.accessKeyId,
+    INDOXHUB_S3_SECRET_ACCESS_KEY: bucket.secretAccessKey,
+  };
+  const raw = mediaBucket({ ...bucket, prefix: '' });
+  const foreign = ['backup.tar', randomUUID(), 'indoxhub/notes.txt', `indoxhub/${randomUUID()}`];
+  for (const key of foreign) await raw.write(key, Buffer.from('x'), 10);
+  const [one, two] = [await startGateway({ env }), await startGateway({ env })];
+  try {
+    const media = { accountId: 'a', kind: 'audio', contentType: 'audio/mpeg' } as const;
+    const mine = await one.running.gateway.media.put({ ...media, source: Buffer.from('mine') });
+    const theirs = await two.running.gateway.media.put({ ...media, source: Buffer.from('theirs') });
+    const lost = await one.running.gateway.media.put({ ...media, source: Buffer.from('lost') });
+    await one.running.gateway.storage.media.remove(lost.id);
+    expect(stored().filter((name) => name.includes(lost.id))).not.toEqual([]);
+    age();
+    await one.running.gateway.media.sweep();
+    await two.running.gateway.media.sweep();
+    for (const key of foreign) expect((await all(await raw.read(key, 0, 9))).toString()).toBe('x');
+    for (const [at, made, want] of [
+      [one, mine, 'mine'],
+      [two, theirs, 'theirs'],
+    ] as const)
+      expect(await (await fetch(at.running.gateway.media.link(made, at.url))).text()).toBe(want);
+    expect(stored().filter((name) => name.includes(lost.id))).toEqual([]);
+  } finally {
+    await one.close();
+    await two.close();
+  }
 });

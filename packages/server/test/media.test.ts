@@ -1,6 +1,15 @@
 /** The media store: written whole or not at all, opened by a signed link only, gone when it has expired. */
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readdirSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  rmSync,
+  statSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -153,7 +162,7 @@ describe('writing', () => {
   test('gateways that share a database must say where their media is', async () => {
     const { mediaFiles } = await import('../src/storage/media-place.ts');
     const { settings } = gateway.running.gateway;
-    const nowhere = mediaFiles({ ...settings, databaseUrl: new Secret('postgres://x'), mediaDir: null });
+    const nowhere = mediaFiles({ ...settings, databaseUrl: new Secret('postgres://x'), mediaDir: null }, 's');
     await expect(nowhere.write('a', bytes, 1)).rejects.toThrow('INDOXHUB_MEDIA_DIR');
   });
 });
@@ -166,16 +175,41 @@ test('what has expired is deleted, and so are files that nobody knows', async ()
   await storage.media.remove(old.id);
   await storage.media.add(expired);
   expect((await fetch(link(old))).status).toBe(404);
-  const dir = join(gateway.dataDir, 'media', 'zz', 'zz');
-  const orphans = ['zzzzorphan', 'zzzzorphan.abc.part', 'zzzzyoung'].map((name) => join(dir, name));
+  const root = join(gateway.dataDir, 'media');
+  const dir = join(root, '00', '11');
+  const id = (last: string): string => `00112233-0000-4000-8000-00000000000${last}`;
+  const [orphan, part, probe] = [id('1'), `${id('2')}.0123456789ab.part`, '.check-0123456789ab'];
+  const gone = [join(dir, orphan), join(dir, part), join(root, probe)];
+  const young = [join(dir, id('3'))];
+  const strange = ['download.part', `${id('4')}.txt`, 'notes'].map((name) => join(dir, name));
+  strange.push(join(root, 'film.part'), join(root, id('5')));
   mkdirSync(dir, { recursive: true });
-  for (const path of orphans) writeFileSync(path, 'x');
+  for (const path of [...gone, ...young, ...strange]) writeFileSync(path, 'x');
   const longAgo = new Date(Date.now() - 7_200_000);
-  for (const path of orphans.slice(0, 2)) utimesSync(path, longAgo, longAgo);
+  for (const path of [...gone, ...strange]) utimesSync(path, longAgo, longAgo);
   await media.sweep();
   const left = files();
   expect(left).not.toContain(old.id);
   expect(left).toContain(keeper.id);
-  expect(left.filter((name) => name.startsWith('zz'))).toEqual(['zzzzyoung']);
+  expect(gone.filter((path) => existsSync(path))).toEqual([]);
+  expect([...young, ...strange].filter((path) => !existsSync(path))).toEqual([]);
   expect((await fetch(link(keeper))).status).toBe(200);
+});
+
+test('two databases with one directory leave each other’s files alone', async () => {
+  const dir = mkdtempSync(join(tmpdir(), 'indoxhub-shared-'));
+  const [one, two] = [
+    await startGateway({ env: { INDOXHUB_MEDIA_DIR: dir } }),
+    await startGateway({ env: { INDOXHUB_MEDIA_DIR: dir } }),
+  ];
+  const { media } = one.running.gateway;
+  const made = await media.put({ accountId: 'a', kind: 'audio', contentType: 'audio/mpeg', source: bytes });
+  const longAgo = new Date(Date.now() - 7_200_000);
+  for (const entry of readdirSync(dir, { recursive: true, withFileTypes: true }))
+    if (entry.isFile()) utimesSync(join(entry.parentPath, entry.name), longAgo, longAgo);
+  await two.running.gateway.media.sweep();
+  expect((await fetch(media.link(made, one.url))).status).toBe(200);
+  await one.close();
+  await two.close();
+  rmSync(dir, { recursive: true });
 });

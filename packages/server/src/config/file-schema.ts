@@ -130,7 +130,7 @@ export const fileSchema = z.strictObject({
       region: setting('s3Region', 'Default us-east-1'),
       access_key_id: setting('s3AccessKeyId', 'Who signs'),
       secret_access_key: setting('s3SecretAccessKey', 'What signs'),
-      prefix: setting('s3Prefix', 'Before every key'),
+      prefix: setting('s3Prefix', 'Before every key; default indoxhub/'),
       path_style: setting('s3PathStyle', 'endpoint/bucket/key; default on', 'onOff'),
     })
     .default({}),

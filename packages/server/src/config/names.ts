@@ -271,7 +271,7 @@ export const names: { readonly [K in keyof Plain]: Name<Plain[K]> } = {
     flag: 's3-prefix',
     file: ['s3', 'prefix'],
     read: plainText,
-    fallback: null,
+    fallback: 'indoxhub/',
     fixed: true,
   },
   s3PathStyle: {

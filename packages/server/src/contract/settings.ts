@@ -105,7 +105,8 @@ export interface Settings {
   readonly s3Region: string;
   readonly s3AccessKeyId: Secret | null;
   readonly s3SecretAccessKey: Secret | null;
-  readonly s3Prefix: string | null;
+  /** Before every key. Below it each database has a folder of its own. */
+  readonly s3Prefix: string;
   /** `endpoint/bucket/key`, as servers of one's own want it. */
   readonly s3PathStyle: boolean;
 }

@@ -1,5 +1,5 @@
 /** Puts a gateway together; main.ts runs it. */
-import { randomUUID } from 'node:crypto';
+import { randomBytes, randomUUID } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { pino, type Logger } from 'pino';
@@ -66,6 +66,7 @@ export async function assemble(
   const ledger = createLedger(storage);
   const targets = createTargets();
   const accounts = createAccounts(storage, (operation) => ledger.run(operation));
+  const store = await storage.settleSetting('media_store', randomBytes(8).toString('hex'));
   const gateway: Gateway = {
     get settings() {
       return current;
@@ -90,7 +91,7 @@ export async function assemble(
       () => current.timeouts,
       () => current.allowPrivateUrls,
     ),
-    media: await createMedia({ storage, files: mediaFiles(settings), settings: () => current }),
+    media: await createMedia({ storage, files: mediaFiles(settings, store), settings: () => current }),
     videos: createVideoWorker(() => gateway),
     streams: createStreams(),
     metrics: createMetrics(() => targets.states()),

@@ -1,7 +1,7 @@
 /** Media in an S3-compatible bucket. Requests are signed by aws4fetch; no more than one part is in memory at a time. */
 import { createHash } from 'node:crypto';
 import type { AwsClient } from 'aws4fetch';
-import { MediaTooLarge, type MediaFiles } from './media-files.ts';
+import { MediaTooLarge, mediaId, newProbe, probeName, type MediaFiles } from './media-files.ts';
 import { StorageUnavailable } from './storage.ts';
 
 export interface Bucket {
@@ -39,8 +39,9 @@ export function mediaBucket(bucket: Bucket): MediaFiles {
     },
     list: (beforeMs) => store.list(beforeMs),
     async check() {
-      await store.put(`.check-${process.pid}`, Buffer.from('ok'));
-      await store.send('DELETE', `.check-${process.pid}`);
+      const probe = newProbe();
+      await store.put(probe, Buffer.from('ok'));
+      await store.send('DELETE', probe);
     },
   };
 }
@@ -183,7 +184,10 @@ class S3 {
       for (const [, entry = ''] of text.matchAll(/<Contents>([\s\S]*?)<\/Contents>/g)) {
         const key = /<Key>([^<]*)<\/Key>/.exec(entry)?.[1] ?? '';
         const modified = Date.parse(/<LastModified>([^<]*)<\/LastModified>/.exec(entry)?.[1] ?? '');
-        if (key.startsWith(prefix) && modified < beforeMs) yield key.slice(prefix.length);
+        if (!key.startsWith(prefix) || !(modified < beforeMs)) continue;
+        const id = key.slice(prefix.length);
+        if (mediaId.test(id)) yield id;
+        else if (probeName.test(id)) await this.send('DELETE', id);
       }
       token = /<NextContinuationToken>([^<]*)<\/NextContinuationToken>/.exec(text)?.[1] ?? '';
     } while (token !== '');

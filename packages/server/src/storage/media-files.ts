@@ -26,13 +26,20 @@ export interface MediaFiles {
   read(id: string, start: number, end: number): Promise<AsyncIterable<Buffer> | null>;
   /** Also when it is gone already. */
   remove(id: string): Promise<void>;
-  /** Ids of what was written before `beforeMs`, and of writes that were broken off. */
+  /** Ids of what was written before `beforeMs`. Deletes what broken writes of that time left; sees nothing but its own. */
   list(beforeMs: number): AsyncIterable<string>;
   /** Throws StorageUnavailable, with a sentence, when nothing could be written now. */
   check(): Promise<void>;
 }
 
-const unfinished = '.part';
+/** Names that are ours. Everything else is somebody's file, however old, and is never listed nor removed. */
+const uuid = '[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}';
+export const mediaId = new RegExp(`^${uuid}$`);
+const unfinished = new RegExp(`^(${uuid})\\.[0-9a-f]{12}\\.part$`);
+export const probeName = /^\.check-[0-9a-f]{12}$/;
+
+/** For `check`: written and removed. */
+export const newProbe = (): string => `.check-${randomBytes(6).toString('hex')}`;
 
 /** Files below `root`, two levels of folders deep by the first characters of their ids. */
 export function mediaDirectory(root: string): MediaFiles {
@@ -48,7 +55,7 @@ export function mediaDirectory(root: string): MediaFiles {
     isConfigured: true,
     async write(id, source, maxBytes) {
       const place = placeOf(id);
-      const part = `${place}.${randomBytes(6).toString('hex')}${unfinished}`;
+      const part = `${place}.${randomBytes(6).toString('hex')}.part`;
       const hash = createHash('sha256');
       let bytes = 0;
       try {
@@ -85,16 +92,19 @@ export function mediaDirectory(root: string): MediaFiles {
       for (const entry of entries) {
         if (!entry.isFile()) continue;
         const place = join(entry.parentPath, entry.name);
+        const id = unfinished.exec(entry.name)?.[1] ?? (mediaId.test(entry.name) ? entry.name : null);
+        const isProbe = entry.parentPath === root && probeName.test(entry.name);
+        if (!isProbe && (id === null || entry.parentPath !== dirname(placeOf(id)))) continue;
         const found = await stat(place).catch(() => null);
         if (found === null || found.mtimeMs >= beforeMs) continue;
-        if (entry.name.endsWith(unfinished)) await rm(place, { force: true });
-        else yield entry.name;
+        if (id === entry.name) yield id;
+        else await rm(place, { force: true });
       }
     },
     async check() {
       try {
         await mkdir(root, { recursive: true, mode: 0o700 });
-        const probe = join(root, `.check-${randomBytes(6).toString('hex')}`);
+        const probe = join(root, newProbe());
         await (await open(probe, 'wx', 0o600)).close();
         await rm(probe, { force: true });
       } catch (cause) {

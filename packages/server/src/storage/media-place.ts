@@ -19,8 +19,11 @@ type Place = Pick<
   | 's3PathStyle'
 >;
 
-/** A bucket, a directory named in the settings, else one in the data directory where one process owns that. */
-export function mediaFiles(place: Place): MediaFiles {
+/**
+ * A bucket, a directory named in the settings, else one in the data directory where one process owns that. `store` is the
+ * database's own name: what several databases may share has a folder for each, so that none sweeps the files of another.
+ */
+export function mediaFiles(place: Place, store: string): MediaFiles {
   const { dataDir, databaseUrl, mediaDir, s3Bucket: bucket, s3Region: region } = place;
   if (bucket !== null)
     return mediaBucket({
@@ -29,10 +32,10 @@ export function mediaFiles(place: Place): MediaFiles {
       endpoint: place.s3Endpoint ?? `https://s3.${region}.amazonaws.com`,
       accessKeyId: place.s3AccessKeyId?.reveal() ?? '',
       secretAccessKey: place.s3SecretAccessKey?.reveal() ?? '',
-      prefix: place.s3Prefix ?? '',
+      prefix: `${place.s3Prefix}${store}/`,
       pathStyle: place.s3PathStyle,
     });
-  if (mediaDir !== null) return mediaDirectory(mediaDir);
+  if (mediaDir !== null) return mediaDirectory(join(mediaDir, store));
   return databaseUrl === null ? mediaDirectory(join(dataDir, 'media')) : nowhere;
 }
 
