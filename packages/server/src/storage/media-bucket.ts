@@ -20,10 +20,10 @@ export interface Bucket {
 /** The least that S3 takes as a part that is not the last. */
 const partBytes = 8 * 1024 * 1024;
 const attempts = 3;
-const patienceMs = 60_000;
 
-export function mediaBucket(bucket: Bucket): MediaFiles {
-  const store = new S3(bucket);
+/** `patienceMs`: until an answer begins, and between two pieces of it; how long all of it takes is its own affair. */
+export function mediaBucket(bucket: Bucket, patienceMs = 60_000): MediaFiles {
+  const store = new S3(bucket, patienceMs);
   return {
     isConfigured: true,
     write: (id, source, maxBytes) => store.write(id, source, maxBytes),
@@ -53,10 +53,12 @@ async function* chunksOf(body: ReadableStream<Uint8Array>): AsyncGenerator<Buffe
 class S3 {
   private readonly bucket: Bucket;
   private readonly base: string;
+  private readonly patienceMs: number;
   private client: Promise<AwsClient> | null = null;
 
-  constructor(bucket: Bucket) {
+  constructor(bucket: Bucket, patienceMs: number) {
     this.bucket = bucket;
+    this.patienceMs = patienceMs;
     const { origin, host, protocol } = new URL(bucket.endpoint);
     this.base = bucket.pathStyle ? `${origin}/${bucket.bucket}` : `${protocol}//${bucket.bucket}.${host}`;
   }
@@ -84,7 +86,7 @@ class S3 {
           headers,
           ...(body === null ? {} : { body: new Uint8Array(Buffer.from(body)) }),
         });
-        const answer = await fetch(signed, { signal: AbortSignal.timeout(patienceMs), redirect: 'error' });
+        const answer = await this.fetch(signed);
         if (answer.status < 500 || attempt === attempts) return answer;
         await answer.arrayBuffer();
       } catch (cause) {
@@ -92,6 +94,40 @@ class S3 {
           throw new StorageUnavailable(`the bucket ${this.bucket.bucket} cannot be reached`, { cause });
       }
       await new Promise((resolve) => setTimeout(resolve, 200 * 2 ** attempt));
+    }
+  }
+
+  private async fetch(request: Request): Promise<Response> {
+    const controller = new AbortController();
+    const timer = setTimeout(() => controller.abort(), this.patienceMs);
+    try {
+      const answer = await fetch(request, { signal: controller.signal, redirect: 'error' });
+      const { body, status, headers } = answer;
+      if (body === null) return answer;
+      const watched = ReadableStream.from(this.watched(body, controller)) as ReadableStream<Uint8Array>;
+      return new Response(watched, { status, headers });
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  /** Only waiting for the bucket counts, not waiting for whoever reads. */
+  private async *watched(
+    body: ReadableStream<Uint8Array>,
+    controller: AbortController,
+  ): AsyncGenerator<Uint8Array> {
+    const reader = body.getReader();
+    try {
+      for (;;) {
+        const timer = setTimeout(() => controller.abort(), this.patienceMs);
+        const { done, value } = await reader.read().finally(() => clearTimeout(timer));
+        if (done) return;
+        yield value;
+      }
+    } catch (cause) {
+      throw new StorageUnavailable(`the bucket ${this.bucket.bucket} stopped answering`, { cause });
+    } finally {
+      await reader.cancel().catch(() => {});
     }
   }
 
