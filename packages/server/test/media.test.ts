@@ -213,3 +213,20 @@ test('two databases with one directory leave each other’s files alone', async 
   await two.close();
   rmSync(dir, { recursive: true });
 });
+
+test('a file without bytes: none is stored, one that is stored opens empty', async () => {
+  const before = files().length;
+  await expect(put(Buffer.alloc(0))).rejects.toMatchObject({ code: 'upstream_malformed' });
+  await expect(put(pieces())).rejects.toMatchObject({ code: 'upstream_malformed' });
+  expect(files().length).toBe(before);
+  const made = await put();
+  const { storage } = gateway.running.gateway;
+  await storage.media.remove(made.id);
+  await storage.media.add({ ...made, bytes: 0 });
+  const answer = await fetch(link(made));
+  expect([answer.status, answer.headers.get('content-length'), await answer.text()]).toEqual([200, '0', '']);
+  for (const range of ['bytes=0-', 'bytes=-5']) {
+    const part = await fetch(link(made), { headers: { range } });
+    expect([part.status, part.headers.get('content-range')]).toEqual([416, 'bytes */0']);
+  }
+});

@@ -21,7 +21,7 @@ export interface NewMedia {
 export interface Media {
   /** There is a place to store at all. */
   readonly isConfigured: boolean;
-  /** Throws 503 `media_store_unavailable`, 502 `upstream_malformed` beyond the size cap, and what the source throws. */
+  /** Throws 503 `media_store_unavailable`, 502 `upstream_malformed` for none or too many bytes, and what the source throws. */
   put(media: NewMedia): Promise<StoredMedia>;
   /** `origin`: where this gateway answers, as its caller knows it; a configured public URL wins. */
   link(media: StoredMedia, origin: string): string;
@@ -89,6 +89,7 @@ export async function createMedia({ storage, files, settings }: MediaInput): Pro
       const { mediaRetentionMs, maxMediaBytes } = settings();
       try {
         const { bytes, sha256 } = await files.write(id, source, maxMediaBytes);
+        if (bytes === 0) throw new GatewayError('upstream_malformed', 'The provider sent an empty file.');
         const fileName = `${kind}.${extensions[plain] ?? 'bin'}`;
         const expiresAtMs = Date.now() + mediaRetentionMs;
         const media = { id, accountId, kind, contentType, fileName, bytes, sha256, expiresAtMs };

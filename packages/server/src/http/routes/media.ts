@@ -60,6 +60,7 @@ export function mediaRoutes(app: App, gateway: Gateway): void {
     if (range !== null) headers['content-range'] = `bytes ${start}-${end}/${media.bytes}`;
     const status = range === null ? 200 : 206;
     if (context.req.method === 'HEAD') return new Response(null, { status, headers });
+    if (media.bytes === 0) return new Response('', { status, headers });
     const bytes = await gateway.media.read(media, start, end);
     if (bytes === null)
       throw new GatewayError('not_found', 'There is no such file, or its link has expired.');
