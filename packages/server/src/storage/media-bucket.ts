@@ -50,6 +50,18 @@ async function* chunksOf(body: ReadableStream<Uint8Array>): AsyncGenerator<Buffe
   for await (const chunk of body as unknown as AsyncIterable<Uint8Array>) yield Buffer.from(chunk);
 }
 
+const entities: Readonly<Record<string, string>> = { amp: '&', lt: '<', gt: '>', quot: '"', apos: "'" };
+
+/** What stands in the first element of that name; '' when there is none. */
+function textIn(xml: string, name: string): string {
+  const text = new RegExp(`<${name}>([^<]*)</${name}>`).exec(xml)?.[1] ?? '';
+  return text.replaceAll(/&(?:#x([\da-f]{1,6})|#(\d{1,7})|(\w+));/gi, (whole, hex, decimal, named) => {
+    const code = hex === undefined ? Number(decimal) : Number.parseInt(String(hex), 16);
+    if (named === undefined) return code <= 0x10_ffff ? String.fromCodePoint(code) : whole;
+    return entities[String(named)] ?? whole;
+  });
+}
+
 class S3 {
   private readonly bucket: Bucket;
   private readonly base: string;
@@ -174,7 +186,7 @@ class S3 {
       if (upload === null) await this.put(id, Buffer.concat(pending));
       else {
         if (pendingBytes > 0) await flush();
-        await this.complete(id, upload, tags);
+        await this.complete(id, upload, tags, bytes);
       }
     } catch (error) {
       if (upload !== null)
@@ -186,8 +198,8 @@ class S3 {
 
   private async begin(id: string): Promise<string> {
     const answer = await this.send('POST', id, '?uploads=');
-    const upload = /<UploadId>([^<]+)<\/UploadId>/.exec(answer.ok ? await answer.clone().text() : '')?.[1];
-    if (upload === undefined) throw await this.refusal(answer);
+    const upload = answer.ok ? textIn(await answer.clone().text(), 'UploadId') : '';
+    if (upload === '') throw await this.refusal(answer);
     return upload;
   }
 
@@ -200,16 +212,46 @@ class S3 {
     return tag;
   }
 
-  private async complete(id: string, upload: string, tags: readonly string[]): Promise<void> {
+  private async complete(id: string, upload: string, tags: readonly string[], bytes: number): Promise<void> {
     const parts = tags.map((tag, at) => `<Part><PartNumber>${at + 1}</PartNumber><ETag>${tag}</ETag></Part>`);
     const body = `<CompleteMultipartUpload>${parts.join('')}</CompleteMultipartUpload>`;
     const answer = await this.send('POST', id, `?uploadId=${encodeURIComponent(upload)}`, body);
     // A failure may come inside a 200, because the answer begins before the work is done.
     const text = await answer.clone().text();
-    if (!answer.ok || text.includes('<Error>')) throw await this.refusal(answer);
+    if (answer.ok && !text.includes('<Error>')) return;
+    // Asked again after a 5xx, it may have been done the first time: then the upload is gone and the file is there.
+    if (text.includes('<Code>NoSuchUpload</Code>')) {
+      const { status, headers } = await this.send('HEAD', id);
+      if (status === 200 && Number(headers.get('content-length')) === bytes) return;
+    }
+    throw await this.refusal(answer);
+  }
+
+  /** Parts that a crash left cost storage and are shown by no listing of files. Not every server can tell them. */
+  private async abortUploads(beforeMs: number): Promise<void> {
+    const { prefix } = this.bucket;
+    let after = '';
+    do {
+      const answer = await this.send('GET', '', `?uploads=&prefix=${encodeURIComponent(prefix)}${after}`);
+      const text = await answer.text();
+      if (!answer.ok) return;
+      for (const [, entry = ''] of text.matchAll(/<Upload>([\s\S]*?)<\/Upload>/g)) {
+        const key = textIn(entry, 'Key');
+        const isOurs = key.startsWith(prefix) && mediaId.test(key.slice(prefix.length));
+        if (!isOurs || !(Date.parse(textIn(entry, 'Initiated')) < beforeMs)) continue;
+        const upload = encodeURIComponent(textIn(entry, 'UploadId'));
+        await this.send('DELETE', key.slice(prefix.length), `?uploadId=${upload}`);
+      }
+      const [key, upload] = [textIn(text, 'NextKeyMarker'), textIn(text, 'NextUploadIdMarker')];
+      const isMore = textIn(text, 'IsTruncated') === 'true' && key !== '';
+      after = isMore
+        ? `&key-marker=${encodeURIComponent(key)}&upload-id-marker=${encodeURIComponent(upload)}`
+        : '';
+    } while (after !== '');
   }
 
   async *list(beforeMs: number): AsyncGenerator<string> {
+    await this.abortUploads(beforeMs);
     const { prefix } = this.bucket;
     let token = '';
     do {
@@ -218,14 +260,14 @@ class S3 {
       if (!answer.ok) throw await this.refusal(answer);
       const text = await answer.text();
       for (const [, entry = ''] of text.matchAll(/<Contents>([\s\S]*?)<\/Contents>/g)) {
-        const key = /<Key>([^<]*)<\/Key>/.exec(entry)?.[1] ?? '';
-        const modified = Date.parse(/<LastModified>([^<]*)<\/LastModified>/.exec(entry)?.[1] ?? '');
+        const key = textIn(entry, 'Key');
+        const modified = Date.parse(textIn(entry, 'LastModified'));
         if (!key.startsWith(prefix) || !(modified < beforeMs)) continue;
         const id = key.slice(prefix.length);
         if (mediaId.test(id)) yield id;
         else if (probeName.test(id)) await this.send('DELETE', id);
       }
-      token = /<NextContinuationToken>([^<]*)<\/NextContinuationToken>/.exec(text)?.[1] ?? '';
+      token = textIn(text, 'NextContinuationToken');
     } while (token !== '');
   }
 }
