@@ -69,6 +69,11 @@ const extensions: Readonly<Record<string, string>> = {
 const orphanAgeMs = 3_600_000;
 const sweepBatch = 500;
 
+const unavailable = (cause: unknown): unknown =>
+  cause instanceof StorageUnavailable
+    ? new GatewayError('media_store_unavailable', undefined, { retryAfterMs: 5_000, cause })
+    : cause;
+
 /** Links are signed with a key kept in the database, so every replica opens every link. */
 export async function createMedia({ storage, files, settings }: MediaInput): Promise<Media> {
   const { media: rows } = storage;
@@ -76,10 +81,6 @@ export async function createMedia({ storage, files, settings }: MediaInput): Pro
   const key = Buffer.from(await storage.settleSetting('media_key', fresh), 'base64url');
   const sign = (id: string, expires: string): string =>
     createHmac('sha256', key).update(`${id}\n${expires}`).digest('base64url');
-  const unavailable = (cause: unknown): unknown =>
-    cause instanceof StorageUnavailable
-      ? new GatewayError('media_store_unavailable', undefined, { retryAfterMs: 5_000, cause })
-      : cause;
 
   return {
     isConfigured: files.isConfigured,
