@@ -18,6 +18,13 @@ export async function measureAudio(path: string): Promise<number | null> {
   }
 }
 
+/** 32 kbit/s, as low as speech is usually stored: what is charged where nobody tells the length. */
+const usualBytesPerSecond = 4_000;
+
+export function usualAudio(bytes: number): number {
+  return Math.ceil((bytes / usualBytesPerSecond) * 1000);
+}
+
 /** The most milliseconds a sound of this size can last. */
 export function longestAudio(bytes: number): number {
   return Math.ceil((bytes / leastBytesPerSecond) * 1000);

@@ -2,7 +2,7 @@
 import type { SettledFacts } from '../contract/answer.ts';
 import type { TranscriptionAnswer, TranscriptionRequest } from '../contract/media.ts';
 import { noUsage } from '../contract/usage.ts';
-import { longestAudio } from './audio-length.ts';
+import { longestAudio, usualAudio } from './audio-length.ts';
 import type { WrittenTranscript } from '../dialects/dialect.ts';
 import type { Incoming, Reply } from './call-types.ts';
 import { countedTokens } from './count.ts';
@@ -20,11 +20,12 @@ const textTokensPerSecond = 8;
 
 function used(request: TranscriptionRequest, answer: TranscriptionAnswer, resolved: Resolved): Used {
   const told = answer.duration === null ? null : Math.ceil(answer.duration * 1000);
-  const quantity = request.durationMs ?? told ?? longestAudio(request.file.bytes);
+  const known = request.durationMs ?? told;
+  const quantity = known ?? usualAudio(request.file.bytes);
   const units = { unit: 'audio_ms', quantity } as const;
   if (answer.usage !== null) return { usage: answer.usage, source: 'provider', units, traits: {} };
   if (resolved.prices === null || resolved.prices.units !== null)
-    return { usage: noUsage, source: 'provider', units, traits: {} };
+    return { usage: noUsage, source: known === null ? 'counted' : 'provider', units, traits: {} };
   const audioInput = Math.ceil((quantity / 1000) * likelyAudioTokensPerSecond);
   const usage = { ...noUsage, audioInput, output: countedTokens(answer.text.length) };
   return { usage, source: 'counted', units, traits: {} };

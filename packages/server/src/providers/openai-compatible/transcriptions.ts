@@ -125,11 +125,11 @@ function decode(body: Buffer): TranscriptionAnswer {
     end: seconds(segment['end']),
   }));
   const words = Array.isArray(answer['words']) ? wordsOf(answer['words']) : null;
-  const { duration, language, logprobs } = answer;
+  const { language, logprobs } = answer;
   return {
     text,
     language: textOf(language),
-    duration: typeof duration === 'number' ? duration : Number(textOf(duration) ?? Number.NaN) || null,
+    duration: durationOf(answer),
     words,
     segments: segments.length > 0 ? segments : words === null ? null : segmentsOf(words),
     usage: usageOf(objectOf(answer['usage'])),
@@ -137,7 +137,17 @@ function decode(body: Buffer): TranscriptionAnswer {
   };
 }
 
-/** Of models billed by tokens; `{type: 'duration'}` says nothing that was not measured. */
+/** `verbose_json` tells it beside the text, plain json as `usage: {type: 'duration', seconds}`. */
+function durationOf({ duration, usage }: JsonObject): number | null {
+  const said = objectOf(usage);
+  for (const told of [duration, said?.['type'] === 'duration' ? said['seconds'] : null]) {
+    const length = typeof told === 'number' ? told : Number(textOf(told) ?? Number.NaN);
+    if (Number.isFinite(length) && length > 0) return length;
+  }
+  return null;
+}
+
+/** Of models billed by tokens. */
 function usageOf(usage: JsonObject | null): TokenUsage | null {
   const input = usage?.['input_tokens'] ?? usage?.['prompt_tokens'];
   const output = usage?.['output_tokens'] ?? usage?.['completion_tokens'];
