@@ -24,5 +24,5 @@ export function vtt(segments: readonly TranscriptSegment[]): string {
   const cues = segments.map(
     ({ start, end, text }) => `${time(start, '.')} --> ${time(end, '.')}\n${cue(text)}\n`,
   );
-  return `WEBVTT\n\n${cues.join('\n')}`;
+  return cues.length === 0 ? 'WEBVTT' : `WEBVTT\n\n${cues.join('\n')}`;
 }

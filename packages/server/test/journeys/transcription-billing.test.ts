@@ -62,3 +62,22 @@ test('where nobody tells the length, 32 kbit/s are assumed and the row is flagge
     usage_source: 'counted',
   });
 });
+
+const silent = JSON.stringify({
+  task: 'transcribe',
+  language: 'english',
+  duration: 3,
+  text: '',
+  segments: [],
+});
+
+test('subtitles of silence are empty', async () => {
+  upstream.script = answering(200, silent);
+  const path = '/v1/audio/transcriptions';
+  const srt = await send(path, { model: 'openai/whisper-1', response_format: 'srt' });
+  expect([srt.status, await srt.text()]).toEqual([200, '']);
+  const vtt = await send(path, { model: 'openai/whisper-1', response_format: 'vtt' });
+  expect([vtt.status, await vtt.text()]).toEqual([200, 'WEBVTT\n']);
+  const native = await send(stt, { model: 'openai/whisper-1', response_format: 'srt' });
+  expect(await jsonOf(native)).toMatchObject({ text: '', data: { segments: [] } });
+});

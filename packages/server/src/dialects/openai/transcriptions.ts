@@ -24,8 +24,11 @@ export function encodeOpenaiTranscript(
     const end = frame({ type: 'transcript.text.done', text: answer.text, usage, ...answer.extra });
     return { body: delta + end + done, contentType: 'text/event-stream; charset=utf-8' };
   }
-  if (format === 'text' || format === 'srt' || format === 'vtt')
-    return { body: `${transcriptText(answer, format)}\n`, contentType: textTypes[format] };
+  if (format === 'text' || format === 'srt' || format === 'vtt') {
+    const written = transcriptText(answer, format);
+    const isEmptySrt = format === 'srt' && written === '';
+    return { body: isEmptySrt ? '' : `${written}\n`, contentType: textTypes[format] };
+  }
   const more =
     translated === null ? {} : { translation: { model: translated.model, request_id: translated.requestId } };
   if (format === 'json')

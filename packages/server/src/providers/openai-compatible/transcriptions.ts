@@ -117,6 +117,7 @@ function decode(body: Buffer): TranscriptionAnswer {
   const answer = parseObject(body.toString('utf8'));
   const text = textOf(answer['text']);
   if (text === null) throw malformed('no text');
+  const toldTimes = Array.isArray(answer['segments']);
   const told = listOf(answer['segments']).filter(isObject);
   const segments = told.map((segment): TranscriptSegment => ({
     ...segment,
@@ -131,7 +132,8 @@ function decode(body: Buffer): TranscriptionAnswer {
     language: textOf(language),
     duration: durationOf(answer),
     words,
-    segments: segments.length > 0 ? segments : words === null ? null : segmentsOf(words),
+    // An empty list is silence; without any list no times were told.
+    segments: segments.length === 0 && words !== null ? segmentsOf(words) : toldTimes ? segments : null,
     usage: usageOf(objectOf(answer['usage'])),
     ...(logprobs === undefined ? {} : { extra: { logprobs } }),
   };
