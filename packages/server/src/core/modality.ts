@@ -41,9 +41,11 @@ export interface Job<R extends CallRequest, A> {
   used(answer: A, resolved: Resolved): Used;
   /**
    * Writes the answer down. Called once the vendor has answered and before anything is charged. Throws where it cannot
-   * be delivered, and nothing is charged.
+   * be delivered, and nothing is charged, unless `isOwed`.
    */
   write?(answer: A, facts: SettledFacts, exchange: Pick<Exchange, 'download'>): Promise<Reply>;
+  /** What the vendor did is charged although `write` threw. */
+  readonly isOwed?: boolean;
   /** Instead of `write`: bytes for the caller's connection as they come. */
   relay?(answer: A): ByteSource;
 }
@@ -186,7 +188,14 @@ class MediaCall<R extends CallRequest, A> implements StoppableStream {
       ),
     );
     if (job.relay !== undefined) return this.relay(value, attempts, job.relay(value));
-    const { reply, end, priced } = await this.guarded(() => this.write(value, attempts, prepared.exchange));
+    const written = await this.guarded(() => this.write(value, attempts, prepared.exchange));
+    const { end, priced } = written;
+    if ('failure' in written) {
+      await settle(gateway, plan, priced, null, 'later');
+      report(gateway, plan, end, priced);
+      throw written.failure;
+    }
+    const { reply } = written;
     const kept = plan.call.idempotencyKey === null ? null : keep(reply);
     const unsettled = await settle(gateway, plan, priced, kept, 'wait');
     report(gateway, plan, end, priced);
@@ -208,12 +217,26 @@ class MediaCall<R extends CallRequest, A> implements StoppableStream {
     value: A,
     attempts: number,
     exchange: VendorExchange,
-  ): Promise<{ readonly reply: Reply; readonly end: CallEnd; readonly priced: Priced }> {
+  ): Promise<
+    { readonly end: CallEnd; readonly priced: Priced } & (
+      | { readonly reply: Reply }
+      | { readonly failure: GatewayError }
+    )
+  > {
     const { plan, job } = this;
     if (job.write === undefined) throw new TypeError('a job writes or relays');
     const end = this.ended(job.used(value, plan.resolved), attempts);
     const priced = priceCall(plan, end, null);
-    return { reply: await job.write(value, priced.facts, exchange), end, priced };
+    try {
+      return { reply: await job.write(value, priced.facts, exchange), end, priced };
+    } catch (error) {
+      if (job.isOwed !== true) throw error;
+      const failure = this.cut ?? (error instanceof GatewayError ? error : new GatewayError('internal'));
+      const { status: httpStatus, code: errorCode } = failure;
+      const ending = endingOf(failure);
+      const failed: CallEnd = { ...end, ending, httpStatus, errorCode, finishReason: 'error' };
+      return { failure, end: failed, priced: priceCall(plan, failed, null) };
+    }
   }
 
   /**

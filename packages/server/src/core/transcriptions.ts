@@ -56,6 +56,7 @@ export function serveTranscription(
       traits: {},
     }),
     used: (answer, at) => used(request, answer, at),
+    isOwed: true,
     async write(answer, facts) {
       const translated =
         isTranslation && !native && answer.text.trim() !== ''

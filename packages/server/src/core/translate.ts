@@ -27,7 +27,10 @@ interface ChatJson {
   readonly usage: { readonly cost: number | null };
 }
 
-/** Line by line, so that every segment keeps its time. Throws what the chat call throws. */
+/** A model that drops lines is asked once more; what it leaves out is never passed off as English. */
+const tries = 2;
+
+/** Line by line, so that every segment keeps its time. Throws what the chat call throws, 502 where lines are missing. */
 export async function translateToEnglish(
   gateway: Gateway,
   call: Incoming,
@@ -35,6 +38,28 @@ export async function translateToEnglish(
 ): Promise<Translated> {
   const lines = answer.segments === null ? [answer.text] : answer.segments.map(({ text }) => text);
   const numbered = lines.map((line, at) => `${at + 1}. ${line.trim().replaceAll('\n', ' ')}`).join('\n');
+  let cost: number | null = 0;
+  for (let attempt = 1; attempt <= tries; attempt++) {
+    const { json, requestId } = await ask(gateway, call, numbered);
+    cost = cost === null || json.usage.cost === null ? null : cost + json.usage.cost;
+    const english = linesOf(json.choices[0]?.message.content ?? '', lines);
+    if (english === null) continue;
+    const segments = answer.segments?.map((segment, at) => ({ ...segment, text: english[at] ?? '' })) ?? null;
+    return {
+      answer: { ...answer, text: english.join(' '), language: 'english', words: null, segments },
+      model: `${json.provider}/${json.model}`,
+      requestId,
+      cost,
+    };
+  }
+  throw new GatewayError('upstream_malformed', 'The chat model that translates left lines out.');
+}
+
+async function ask(
+  gateway: Gateway,
+  call: Incoming,
+  numbered: string,
+): Promise<{ readonly json: ChatJson; readonly requestId: string }> {
   const requestId = randomUUID();
   const messages = [
     { role: 'system', content: instruction },
@@ -50,24 +75,20 @@ export async function translateToEnglish(
     startedAtMs: Date.now(),
   });
   if (reply === null) throw new GatewayError('internal');
-  const json = JSON.parse(reply.body.toString()) as ChatJson;
-  const said = json.choices[0]?.message.content ?? '';
-  const english = lines.map((line, at) => lineOf(said, at + 1) ?? (lines.length === 1 ? said.trim() : line));
-  return {
-    answer: {
-      ...answer,
-      text: english.join(' '),
-      language: 'english',
-      words: null,
-      segments:
-        answer.segments?.map((segment, at) => ({ ...segment, text: english[at] ?? segment.text })) ?? null,
-    },
-    model: `${json.provider}/${json.model}`,
-    requestId,
-    cost: json.usage.cost,
-  };
+  return { json: JSON.parse(reply.body.toString()) as ChatJson, requestId };
+}
+
+/** Null when a line is missing that has something to say. */
+function linesOf(said: string, lines: readonly string[]): string[] | null {
+  const english: string[] = [];
+  for (const [at, line] of lines.entries()) {
+    const found = lineOf(said, at + 1) ?? (lines.length === 1 ? said.trim() : '');
+    if (found === '' && line.trim() !== '') return null;
+    english.push(found);
+  }
+  return english;
 }
 
 function lineOf(text: string, number: number): string | null {
-  return new RegExp(`^\\s*${number}[.)]\\s*(.*)$`, 'm').exec(text)?.[1]?.trim() ?? null;
+  return new RegExp(`^[ \\t]*${number}[.)][ \\t]*(.*)$`, 'm').exec(text)?.[1]?.trim() ?? null;
 }

@@ -1,6 +1,6 @@
 /** What a transcription costs, and what is said when it fails after the provider was used. */
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
-import { fieldsOf, transcribing, wavOf } from '../fakes/transcriptions.ts';
+import { transcribing, wavOf } from '../fakes/transcriptions.ts';
 import { startGateway, type TestGateway } from '../gateway.ts';
 import { answering, chatAnswer, startUpstream, type Script, type Upstream } from '../upstream.ts';
 import { jsonOf, type Json } from './client.ts';
@@ -80,4 +80,64 @@ test('subtitles of silence are empty', async () => {
   expect([vtt.status, await vtt.text()]).toEqual([200, 'WEBVTT\n']);
   const native = await send(stt, { model: 'openai/whisper-1', response_format: 'srt' });
   expect(await jsonOf(native)).toMatchObject({ text: '', data: { segments: [] } });
+});
+
+const utterances = [
+  { start: 0, end: 1, transcript: 'Hallo.' },
+  { start: 1, end: 2, transcript: 'Adieu.' },
+];
+const alternatives = [{ transcript: 'Hallo. Adieu.', words: [] }];
+const german = JSON.stringify({
+  metadata: { duration: 3 },
+  results: { channels: [{ detected_language: 'de', alternatives }], utterances },
+});
+/** Deepgram does not translate, so a chat model helps. */
+const helped = (chat: readonly Script[]): Script => {
+  let asked = 0;
+  return (call, response) =>
+    call.path.endsWith('/chat/completions')
+      ? chat[asked++]?.(call, response)
+      : answering(200, german)(call, response);
+};
+const translate = async (chat: readonly Script[]): Promise<{ status: number; body: Json; rows: Json[] }> => {
+  const other = await startGateway({
+    env: {
+      OPENAI_API_KEY: 'sk-openai',
+      OPENAI_BASE_URL: upstream.url,
+      DEEPGRAM_API_KEY: 'd',
+      DEEPGRAM_BASE_URL: upstream.url.replace('/v1', ''),
+      INDOXHUB_MAX_RETRIES: '0',
+    },
+  });
+  upstream.script = helped(chat);
+  const form = new FormData();
+  form.append('model', 'deepgram/nova-3');
+  form.append('response_format', 'verbose_json');
+  form.append('file', new File([new Uint8Array(wavOf(3))], 'clip.wav'));
+  const headers = { authorization: `Bearer ${other.apiKey}` };
+  const url = `${other.url}/api/v1/audio/stt/translations`;
+  const answer = await fetch(url, { method: 'POST', body: form, headers });
+  const body = await jsonOf(answer);
+  await other.verify();
+  const rows = (await other.requests()) as Json[];
+  await other.close();
+  return { status: answer.status, body, rows };
+};
+const saying = (text: string): Script => answering(200, chatAnswer(text));
+
+test('a chat model that leaves lines out is asked once more, then it is a 502; the transcription is owed', async () => {
+  const good = await translate([saying('Here you are!'), saying('1. Hello.\n2. Farewell.')]);
+  expect([good.status, good.body['text']]).toEqual([200, 'Hello. Farewell.']);
+  const bad = await translate([saying('1.\n2. Farewell.'), saying('1. Hello.')]);
+  expect([bad.status, bad.body['error']]).toEqual([502, 'upstream_malformed']);
+  const row = bad.rows.find(({ endpoint }) => endpoint === 'translation');
+  expect(row).toMatchObject({ quantity: 3_000, error_code: 'upstream_malformed' });
+});
+
+test('a chat call that fails after the transcription leaves the transcription charged', async () => {
+  const { status, rows } = await translate([answering(500, '{"error":{"message":"no"}}')]);
+  expect(status).toBe(502);
+  const row = rows.find(({ endpoint }) => endpoint === 'translation');
+  expect(row).toMatchObject({ quantity: 3_000, http_status: 502 });
+  expect(Number(row?.['cost'])).toBeGreaterThan(0);
 });
