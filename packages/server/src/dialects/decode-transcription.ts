@@ -106,6 +106,11 @@ export function decodeTranscription(
     params: vendorParams(values, read),
   };
   const own = ownFields(values);
+  if (own.stream && rest.format !== 'json' && rest.format !== 'text')
+    throw badField(
+      'response_format',
+      "Invalid value for 'response_format': a stream tells text only; ask for json or text, or without 'stream'",
+    );
   if (file === undefined) throw badField('file', "'file' is required: the sound, as a file of the form");
   return {
     request: { kind, ...own, file, durationMs, ...rest },

@@ -13,6 +13,8 @@ beforeAll(async () => {
     env: {
       OPENAI_API_KEY: 'sk-openai',
       OPENAI_BASE_URL: upstream.url,
+      GEMINI_API_KEY: 'gem',
+      GEMINI_BASE_URL: upstream.url.replace('/v1', ''),
       GROQ_API_KEY: 'g',
       GROQ_BASE_URL: upstream.url,
     },
@@ -140,4 +142,21 @@ test('a chat call that fails after the transcription leaves the transcription ch
   const row = rows.find(({ endpoint }) => endpoint === 'translation');
   expect(row).toMatchObject({ quantity: 3_000, http_status: 502 });
   expect(Number(row?.['cost'])).toBeGreaterThan(0);
+});
+
+test.each(['srt', 'vtt', 'verbose_json'])('a stream as %s is refused by name', async (format) => {
+  const fields = { model: 'openai/whisper-1', stream: 'true', response_format: format };
+  const answer = await send('/v1/audio/transcriptions', fields);
+  expect([answer.status, await jsonOf(answer)]).toEqual([
+    400,
+    { error: expect.objectContaining({ param: 'response_format' }) },
+  ]);
+  expect(upstream.calls).toEqual([]);
+});
+
+test('Gemini is refused for verbose_json, which it cannot fill', async () => {
+  const fields = { model: 'google/gemini-2.5-flash', response_format: 'verbose_json' };
+  const answer = await send(stt, fields);
+  expect([answer.status, await jsonOf(answer)]).toMatchObject([400, { details: { param: 'response_format' } }]);
+  expect(upstream.calls).toEqual([]);
 });

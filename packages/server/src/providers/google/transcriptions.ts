@@ -39,7 +39,7 @@ function instructionOf(language: string | null, prompt: string | null): string {
 export const transcription: TranscriptionCodec = {
   async run(request, target, exchange) {
     const { file, format, granularities } = request;
-    if (format === 'srt' || format === 'vtt' || granularities.length > 0)
+    if (format === 'srt' || format === 'vtt' || format === 'verbose_json' || granularities.length > 0)
       throw badField(
         granularities.length > 0 ? 'timestamp_granularities' : 'response_format',
         'Gemini tells no times: ask for json or text',
