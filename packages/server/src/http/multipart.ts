@@ -34,6 +34,8 @@ export interface FormLimits {
 
 const maxFields = 200;
 const maxFieldBytes = 1024 * 1024;
+/** Of all text fields together, their names counted. */
+const maxTextBytes = 2 * 1024 * 1024;
 /** A client that sends nothing for so long is given up; how long the whole takes is its own affair. */
 const idleMs = 30_000;
 
@@ -98,6 +100,7 @@ class FormReader implements Form {
   private readonly paths: string[] = [];
   private readonly writing: Promise<void>[] = [];
   private readonly streams: BusboyFileStream[] = [];
+  private textBytes = 0;
 
   constructor(spool: Spool, limits: FormLimits) {
     this.spool = spool;
@@ -128,6 +131,15 @@ class FormReader implements Form {
       parser.on('field', (name, value, nameCut, valueCut) => {
         if (nameCut || valueCut)
           return fail(badField(name.slice(0, 100), `'${name.slice(0, 100)}' is too long`));
+        this.textBytes += Buffer.byteLength(name) + Buffer.byteLength(value);
+        if (this.textBytes > maxTextBytes)
+          return fail(
+            new GatewayError(
+              'body_too_large',
+              `The text fields may have at most ${maxTextBytes} bytes together.`,
+              { param: name.slice(0, 100) },
+            ),
+          );
         const values = this.fields.get(name);
         if (values === undefined) this.fields.set(name, [value]);
         else values.push(value);

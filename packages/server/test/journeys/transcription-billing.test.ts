@@ -157,6 +157,17 @@ test.each(['srt', 'vtt', 'verbose_json'])('a stream as %s is refused by name', a
 test('Gemini is refused for verbose_json, which it cannot fill', async () => {
   const fields = { model: 'google/gemini-2.5-flash', response_format: 'verbose_json' };
   const answer = await send(stt, fields);
-  expect([answer.status, await jsonOf(answer)]).toMatchObject([400, { details: { param: 'response_format' } }]);
+  expect([answer.status, await jsonOf(answer)]).toMatchObject([
+    400,
+    { details: { param: 'response_format' } },
+  ]);
+  expect(upstream.calls).toEqual([]);
+});
+
+test('text fields of more than 2 MiB together are refused', async () => {
+  const fields: Record<string, string> = { model: 'openai/whisper-1' };
+  for (let at = 0; at < 5; at++) fields[`extra${at}`] = 'x'.repeat(1_000_000);
+  const answer = await send(stt, fields);
+  expect([answer.status, await jsonOf(answer)]).toMatchObject([413, { error: 'body_too_large' }]);
   expect(upstream.calls).toEqual([]);
 });
