@@ -1,6 +1,7 @@
 /** Speech to text: by the second of sound, or by the token where a model counts so. */
 import type { SettledFacts } from '../contract/answer.ts';
 import type { TranscriptionAnswer, TranscriptionRequest } from '../contract/media.ts';
+import { badField } from '../contract/errors.ts';
 import { noUsage } from '../contract/usage.ts';
 import { longestAudio, usualAudio } from './audio-length.ts';
 import type { WrittenTranscript } from '../dialects/dialect.ts';
@@ -42,7 +43,18 @@ export function serveTranscription(
   const isTranslation = request.kind === 'translation';
   // Known before the call: whether a chat model must translate.
   const resolved = resolve(gateway, call, request, 'stt');
-  const native = isTranslation && resolved.targets.every(({ vendor }) => vendor.translation !== undefined);
+  const native =
+    isTranslation &&
+    resolved.targets.every(
+      ({ vendor: { translation }, model }) =>
+        translation !== undefined && translation.serves?.(model) !== false,
+    );
+  // The chat model would be called with the gateway's own key.
+  if (isTranslation && !native && request.byokKey !== null)
+    throw badField(
+      'byok_api_key',
+      `'${resolved.id}' does not translate itself, and no other model is called with or without your key`,
+    );
   const longest = request.durationMs ?? longestAudio(request.file.bytes);
   return serveModality(gateway, call, {
     request,

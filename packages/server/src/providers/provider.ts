@@ -231,7 +231,10 @@ export interface Provider {
   readonly transcription?: TranscriptionCodec;
   readonly video?: VideoCodec;
   /** Turns speech of any language into English text by itself; otherwise a chat model translates the transcript. */
-  readonly translation?: TranscriptionCodec;
+  readonly translation?: TranscriptionCodec & {
+    /** Absent: every model of the vendor. */
+    readonly serves?: (model: string) => boolean;
+  };
   /** Other hosts of the vendor's API, subdomains included, that its key may go to: `bfl.ai`. */
   readonly hosts?: readonly string[];
   /** Base URLs of parts of the API that live elsewhere. */

@@ -171,3 +171,26 @@ test('text fields of more than 2 MiB together are refused', async () => {
   expect([answer.status, await jsonOf(answer)]).toMatchObject([413, { error: 'body_too_large' }]);
   expect(upstream.calls).toEqual([]);
 });
+
+test('a caller’s own key is never helped out by the gateway’s: such a translation is refused', async () => {
+  const path = '/api/v1/audio/stt/translations';
+  const answer = await send(path, { model: 'openai/gpt-4o-transcribe', byok_api_key: 'sk-mine' });
+  expect([answer.status, await jsonOf(answer)]).toMatchObject([400, { details: { param: 'byok_api_key' } }]);
+  expect(upstream.calls).toEqual([]);
+  const native = await send(path, { model: 'openai/whisper-1', byok_api_key: 'sk-mine' });
+  expect([native.status, upstream.calls[0]?.path]).toEqual([200, '/v1/audio/translations']);
+});
+
+test.each(['openai/gpt-4o-transcribe', 'groq/whisper-large-v3-turbo'])(
+  '%s does not translate itself, whatever others of its provider do',
+  async (model) => {
+    upstream.script = (call, response) =>
+      (call.path.endsWith('/chat/completions') ? saying('1. Hello.') : transcribing)(call, response);
+    const answer = await send('/v1/audio/translations', { model });
+    expect(answer.status).toBe(200);
+    expect(upstream.calls.map(({ path }) => path)).toEqual([
+      '/v1/audio/transcriptions',
+      '/v1/chat/completions',
+    ]);
+  },
+);

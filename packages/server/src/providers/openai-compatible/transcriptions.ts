@@ -9,7 +9,7 @@ import type {
 } from '../../contract/media.ts';
 import { count, noUsage, type TokenUsage } from '../../contract/usage.ts';
 import { multipart } from '../multipart.ts';
-import type { CallTarget, TranscriptionCodec } from '../provider.ts';
+import type { CallTarget, Provider, TranscriptionCodec } from '../provider.ts';
 import { segmentsOf } from '../transcripts.ts';
 import { decodeError } from './errors.ts';
 import { isObject, listOf, malformed, objectOf, parseObject, textOf } from './shape.ts';
@@ -17,7 +17,8 @@ import { isObject, listOf, malformed, objectOf, parseObject, textOf } from './sh
 interface TranscriptionQuirks {
   /** Tells times by `response_format: verbose_json`; `always`: without being asked so. Else it knows no times. */
   readonly times: 'verbose_json' | 'always';
-  readonly translates?: boolean;
+  /** Which models translate, where any does. */
+  readonly translates?: RegExp;
   readonly apiVersion?: boolean;
   /** Refuses a temperature and a prompt. */
   readonly bare?: boolean;
@@ -25,16 +26,19 @@ interface TranscriptionQuirks {
 
 const verbose: TranscriptionQuirks = { times: 'verbose_json' };
 
+/** Named by their operator, so the name tells nothing. */
+const any = /./;
+
 const rows: Readonly<Record<string, TranscriptionQuirks>> = {
-  openai: { ...verbose, translates: true },
-  azure: { ...verbose, translates: true, apiVersion: true },
-  groq: { ...verbose, translates: true },
-  together: { ...verbose, translates: true },
-  fireworks: { ...verbose, translates: true },
+  openai: { ...verbose, translates: /^whisper-1$/ },
+  azure: { ...verbose, translates: any, apiVersion: true },
+  groq: { ...verbose, translates: /^whisper-large-v3$/ },
+  together: { ...verbose, translates: any },
+  fireworks: { ...verbose, translates: any },
   deepinfra: verbose,
   mistral: { times: 'always', bare: true },
-  vllm: { ...verbose, translates: true },
-  'openai-compatible': { ...verbose, translates: true },
+  vllm: { ...verbose, translates: any },
+  'openai-compatible': { ...verbose, translates: any },
 };
 
 /** Models of OpenAI that answer text only. */
@@ -45,9 +49,11 @@ export function transcriptionCodecOf(vendor: string): TranscriptionCodec | undef
   return quirks === undefined ? undefined : codec('transcriptions', quirks);
 }
 
-export function translationCodecOf(vendor: string): TranscriptionCodec | undefined {
+export function translationCodecOf(vendor: string): Provider['translation'] {
   const quirks = rows[vendor];
-  return quirks?.translates === true ? codec('translations', quirks) : undefined;
+  const translates = quirks?.translates;
+  if (quirks === undefined || translates === undefined) return undefined;
+  return { ...codec('translations', quirks), serves: (model) => translates.test(model) };
 }
 
 const wantsTimes = ({ format, granularities }: TranscriptionRequest): boolean =>
