@@ -88,6 +88,7 @@ describe('defaults and precedence', () => {
       mediaRetentionMs: 604_800_000,
       maxMediaBytes: 1_073_741_824,
       mediaDir: null,
+      mediaShared: false,
       s3Bucket: null,
       s3Endpoint: null,
       s3Region: 'us-east-1',

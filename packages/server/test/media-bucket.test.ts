@@ -1,4 +1,4 @@
-/** The media store on an S3-compatible bucket. The server here checks who signs, not the signature of version 4 itself. */
+/** The media store on an S3 server that others wrote; whether its requests are signed well is in media-signature.test.ts. */
 import { randomUUID } from 'node:crypto';
 import { mkdtempSync, readdirSync, rmSync, utimesSync } from 'node:fs';
 import type { AddressInfo } from 'node:net';

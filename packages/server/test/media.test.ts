@@ -163,7 +163,12 @@ describe('writing', () => {
     const { mediaFiles } = await import('../src/storage/media-place.ts');
     const { settings } = gateway.running.gateway;
     const nowhere = mediaFiles({ ...settings, databaseUrl: new Secret('postgres://x'), mediaDir: null }, 's');
-    await expect(nowhere.write('a', bytes, 1)).rejects.toThrow('INDOXHUB_MEDIA_DIR');
+    await expect(nowhere.write('a', bytes, 1)).rejects.toThrow('INDOXHUB_MEDIA_SHARED');
+    const fleet = { ...settings, databaseUrl: new Secret('postgres://x'), mediaDir: '/mnt/films' };
+    expect(mediaFiles(fleet, 's').isConfigured).toBe(false);
+    expect(mediaFiles({ ...fleet, mediaShared: true }, 's').where).toBe('directory /mnt/films/s');
+    const shared = mediaFiles({ ...fleet, mediaDir: null, mediaShared: true }, 's');
+    expect(shared.where).toBe(`directory ${join(settings.dataDir, 'media', 's')}`);
   });
 });
 
@@ -188,6 +193,9 @@ test('what has expired is deleted, and so are files that nobody knows', async ()
   const longAgo = new Date(Date.now() - 7_200_000);
   for (const path of [...gone, ...strange]) utimesSync(path, longAgo, longAgo);
   await media.sweep();
+  const metrics = await (await fetch(`${gateway.url}/metrics`)).text();
+  expect(metrics).toContain('indoxhub_media_swept_total{reason="expired"} 1\n');
+  expect(metrics).toContain('indoxhub_media_swept_total{reason="orphan"} 1\n');
   const left = files();
   expect(left).not.toContain(old.id);
   expect(left).toContain(keeper.id);

@@ -11,6 +11,8 @@ import {
   verifyView,
   type View,
 } from '../core/admin-views.ts';
+import { checkMedia, type MediaCheck } from '../storage/media-files.ts';
+import { openMediaFiles } from '../storage/media-place.ts';
 import { openStorage } from '../storage/open.ts';
 import type { CreditResult, Storage } from '../storage/storage.ts';
 import type { ZodType } from 'zod';
@@ -29,6 +31,7 @@ export interface Administration {
   revokeKey(id: string): Promise<View>;
   rotateKey(id: string): Promise<View>;
   verify(): Promise<View>;
+  checkMedia(): Promise<MediaCheck>;
   close(): Promise<void>;
 }
 
@@ -112,6 +115,7 @@ function overHttp(address: Address): Administration {
     revokeKey: (id) => call('POST', `/keys/${encodeURIComponent(id)}/revoke`),
     rotateKey: (id) => call('POST', `/keys/${encodeURIComponent(id)}/rotate`),
     verify: () => call('POST', '/ledger/verify'),
+    checkMedia: async () => (await call('POST', '/media/check')) as unknown as MediaCheck,
     close: async () => {},
   };
 }
@@ -144,6 +148,7 @@ async function viaStore(settings: Settings): Promise<Administration> {
     revokeKey: async (id) => keyView(await accounts.revokeKey(id, actor)),
     rotateKey: async (id) => issuedKeyView(await accounts.rotateKey(id, actor)),
     verify: async () => verifyView(await storage.verify()),
+    checkMedia: async () => checkMedia(await openMediaFiles(settings, storage)),
     close: () => storage.close(),
   };
 }

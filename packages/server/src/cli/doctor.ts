@@ -1,10 +1,12 @@
-/** `indoxhub doctor`: is everything here that the gateway needs? Changes nothing but an empty data directory. */
+/** `indoxhub doctor`: is everything here that the gateway needs? Leaves nothing behind but the store of an empty data directory. */
 import { accessSync, constants, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { SettingsError, type Loaded } from '../config.ts';
 import type { Settings } from '../contract/settings.ts';
-import { openStore, viaGateway } from './administration.ts';
+import { checkMedia, type MediaCheck } from '../storage/media-files.ts';
+import { openMediaFiles } from '../storage/media-place.ts';
+import { openStore, viaGateway, type Administration } from './administration.ts';
 import type { Command } from './command.ts';
 
 interface Check {
@@ -35,7 +37,7 @@ export const doctor: Command = {
       for (const sentence of loaded.warnings) checks.push(warning('configuration', sentence));
       checks.push(
         running === null ? await portFree(settings) : ok('port', `the ${running.via} is running`),
-        running === null ? await store(settings) : ok('store', `in use by the ${running.via}`),
+        ...(running === null ? await store(settings) : await inUse(running)),
       );
     }
     const isWell = checks.every(({ state }) => state !== 'failed');
@@ -95,23 +97,41 @@ async function portFree({ host, port }: Settings): Promise<Check> {
   return failed('port', `${host}:${port} cannot be used: ${reason}`);
 }
 
-async function store(settings: Settings): Promise<Check> {
+async function store(settings: Settings): Promise<Check[]> {
   try {
     const storage = await openStore(settings);
     try {
       await storage.ping();
       const { ok: balances, problems } = await storage.verify();
       if (!balances)
-        return failed(
-          'store',
-          `${storage.engine} answers, but the books do not balance: ${problems.join('; ')}`,
-        );
-      return ok('store', `${storage.engine} answers and the books balance`);
+        return [
+          failed('store', `${storage.engine} answers, but the books do not balance: ${problems.join('; ')}`),
+        ];
+      return [
+        ok('store', `${storage.engine} answers and the books balance`),
+        media(await checkMedia(await openMediaFiles(settings, storage))),
+      ];
     } finally {
       await storage.close();
     }
   } catch (error) {
-    return failed('store', (error as Error).message);
+    return [failed('store', (error as Error).message)];
+  }
+}
+
+/** Text models work without a place for media. */
+function media({ ok: isWell, configured, where, problem }: MediaCheck): Check {
+  if (isWell) return ok('media store', `${where} can be written and read`);
+  return configured ? failed('media store', problem ?? '') : warning('media store', problem ?? '');
+}
+
+/** The gateway that runs has the store; it tries its media itself. */
+async function inUse(running: Administration): Promise<Check[]> {
+  const store = ok('store', `in use by the ${running.via}`);
+  try {
+    return [store, media(await running.checkMedia())];
+  } catch (error) {
+    return [store, failed('media store', (error as Error).message)];
   }
 }
 

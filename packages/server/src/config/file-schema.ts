@@ -121,6 +121,11 @@ export const fileSchema = z.strictObject({
       retention: setting('mediaRetentionMs', 'How long generated media is kept; default 168h'),
       max_size: setting('maxMediaBytes', 'The largest file that is stored; default 1GiB', 'number'),
       dir: setting('mediaDir', 'Where it is stored; default media in the data directory'),
+      shared: setting(
+        'mediaShared',
+        'All gateways on the database have that directory; default off',
+        'onOff',
+      ),
     })
     .default({}),
   s3: z

@@ -205,6 +205,14 @@ export const names: { readonly [K in keyof Plain]: Name<Plain[K]> } = {
     fallback: null,
     fixed: true,
   },
+  mediaShared: {
+    env: ['INDOXHUB_MEDIA_SHARED'],
+    flag: 'media-shared',
+    file: ['media', 'shared'],
+    read: onOff,
+    fallback: false,
+    fixed: true,
+  },
   videoPollMs: {
     env: ['INDOXHUB_VIDEO_POLL'],
     flag: 'video-poll',

@@ -313,6 +313,13 @@ export const endpoints = {
   ),
   adminHealth: row('GET', '/admin/v1/health', 'admin', 'admin', 'Store, ledger, streams in flight, version'),
   verifyLedger: row('POST', '/admin/v1/ledger/verify', 'admin', 'admin', 'Prove that the books balance'),
+  checkMedia: row(
+    'POST',
+    '/admin/v1/media/check',
+    'admin',
+    'admin',
+    'Write, read and delete a probe in the media store',
+  ),
 
   root: row('GET', '/', 'public', 'operations', 'Status of the server'),
   live: row('GET', '/healthz', 'public', 'operations', 'Alive; 503 while shutting down'),

@@ -96,8 +96,10 @@ export interface Settings {
   readonly mediaRetentionMs: number;
   /** The largest file that is stored. */
   readonly maxMediaBytes: number;
-  /** null: `media` in the data directory. Several gateways on one database must share it. */
+  /** null: `media` in the data directory. */
   readonly mediaDir: string | null;
+  /** That directory is the same for every gateway on the database; without this, PostgreSQL needs a bucket. */
+  readonly mediaShared: boolean;
   /** Media goes to this bucket instead. */
   readonly s3Bucket: string | null;
   /** null: AWS's own of the region. */

@@ -1,11 +1,11 @@
 /** Puts a gateway together; main.ts runs it. */
-import { randomBytes, randomUUID } from 'node:crypto';
+import { randomUUID } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { pino, type Logger } from 'pino';
 import type { Settings } from '../contract/settings.ts';
 import { vendors } from '../providers/registry.ts';
-import { mediaFiles } from '../storage/media-place.ts';
+import { openMediaFiles } from '../storage/media-place.ts';
 import type { Storage } from '../storage/storage.ts';
 import { createAccessLog, type AccessLog } from './access-log.ts';
 import { createAccounts } from './accounts.ts';
@@ -66,7 +66,7 @@ export async function assemble(
   const ledger = createLedger(storage);
   const targets = createTargets();
   const accounts = createAccounts(storage, (operation) => ledger.run(operation));
-  const store = await storage.settleSetting('media_store', randomBytes(8).toString('hex'));
+  const metrics = createMetrics(() => targets.states());
   const gateway: Gateway = {
     get settings() {
       return current;
@@ -91,10 +91,15 @@ export async function assemble(
       () => current.timeouts,
       () => current.allowPrivateUrls,
     ),
-    media: await createMedia({ storage, files: mediaFiles(settings, store), settings: () => current }),
+    media: await createMedia({
+      storage,
+      files: await openMediaFiles(settings, storage),
+      settings: () => current,
+      metrics: metrics.media,
+    }),
     videos: createVideoWorker(() => gateway),
     streams: createStreams(),
-    metrics: createMetrics(() => targets.states()),
+    metrics,
     adminKeyHashes,
     owner: randomUUID(),
   };

@@ -68,13 +68,32 @@ export function serveImages(
     }),
     used: (answer, resolved) => used(request, answer, resolved),
     async write(answer, facts, exchange) {
-      const images = await Promise.all(
+      const delivered = await Promise.allSettled(
         answer.images.map((image) => deliver(gateway, call, request, image, exchange)),
       );
-      const body = encode(images, answer, facts);
+      const images: Delivered[] = [];
+      for (const each of delivered) if (each.status === 'fulfilled') images.push(each.value);
+      const failed = delivered.find((each) => each.status === 'rejected');
+      if (failed !== undefined) {
+        // All or nothing: those that were stored have no caller.
+        for (const { stored } of images)
+          if (stored !== null) await gateway.media.remove(stored).catch(() => {});
+        throw failed.reason;
+      }
+      const body = encode(
+        images.map(({ image }) => image),
+        answer,
+        facts,
+      );
       return { status: 200, headers: { 'content-type': 'application/json' }, body };
     },
   });
+}
+
+interface Delivered {
+  readonly image: WrittenImage;
+  /** Its id in the media store. */
+  readonly stored: string | null;
 }
 
 /** In the form asked for; where nobody asked, in the form the vendor gave. A vendor's link expires, so it is stored. */
@@ -84,19 +103,20 @@ async function deliver(
   request: ImageRequest,
   image: GeneratedImage,
   exchange: Pick<Exchange, 'download'>,
-): Promise<WrittenImage> {
+): Promise<Delivered> {
   const form = request.responseFormat ?? (image.bytes === undefined ? 'url' : 'b64_json');
   const revised = image.revisedPrompt === null ? {} : { revised_prompt: image.revisedPrompt };
   const { isConfigured } = gateway.media;
-  if (form === 'url' && image.url !== undefined && !isConfigured) return { url: image.url, ...revised };
+  const inline = (written: WrittenImage): Delivered => ({ image: { ...written, ...revised }, stored: null });
+  if (form === 'url' && image.url !== undefined && !isConfigured) return inline({ url: image.url });
   const bytes = image.bytes ?? (await exchange.download(image.url)).body;
   const contentType = imageType(bytes);
   if (contentType === null)
     throw new GatewayError('upstream_malformed', 'The provider sent something that is no picture.');
   const base64 = (): string => bytes.toString('base64');
-  if (form === 'b64_json') return { b64_json: base64(), ...revised };
-  if (!isConfigured) return { url: `data:${contentType};base64,${base64()}`, ...revised };
+  if (form === 'b64_json') return inline({ b64_json: base64() });
+  if (!isConfigured) return inline({ url: `data:${contentType};base64,${base64()}` });
   const accountId = call.credential.account.id;
   const media = await gateway.media.put({ accountId, kind: 'image', contentType, source: bytes });
-  return { url: gateway.media.link(media, call.origin), ...revised };
+  return { image: { url: gateway.media.link(media, call.origin), ...revised }, stored: media.id };
 }

@@ -4,9 +4,16 @@
  */
 import { createHmac, randomBytes, randomUUID, timingSafeEqual } from 'node:crypto';
 import { GatewayError } from '../contract/errors.ts';
-import { MediaTooLarge, type MediaFiles } from '../storage/media-files.ts';
-import type { MediaKind, MediaRow } from '../storage/media-records.ts';
+import {
+  checkMedia,
+  MediaStoreFull,
+  MediaTooLarge,
+  type MediaCheck,
+  type MediaFiles,
+} from '../storage/media-files.ts';
+import type { MediaKind, MediaRow, MediaRows } from '../storage/media-records.ts';
 import { StorageUnavailable, type Storage } from '../storage/storage.ts';
+import type { MediaMetrics, MediaOutcome } from './media-metrics.ts';
 
 /** A file that is stored; make its link with `link`. */
 export type StoredMedia = Omit<MediaRow, 'createdAtMs'>;
@@ -32,8 +39,8 @@ export interface Media {
   remove(id: string): Promise<void>;
   /** Deletes what has expired, and files nobody knows of. */
   sweep(): Promise<void>;
-  /** Throws 503 when nothing could be stored now. */
-  check(): Promise<void>;
+  /** Writes, reads and deletes a probe. */
+  check(): Promise<MediaCheck>;
 }
 
 export interface MediaInput {
@@ -44,6 +51,7 @@ export interface MediaInput {
     readonly maxMediaBytes: number;
     readonly publicUrl: string | null;
   };
+  readonly metrics: MediaMetrics;
 }
 
 const extensions: Readonly<Record<string, string>> = {
@@ -74,13 +82,35 @@ const unavailable = (cause: unknown): unknown =>
     ? new GatewayError('media_store_unavailable', undefined, { retryAfterMs: 5_000, cause })
     : cause;
 
+function outcomeOf(error: unknown): MediaOutcome {
+  if (error instanceof MediaStoreFull) return 'full';
+  if (error instanceof StorageUnavailable) return 'unavailable';
+  return error instanceof MediaTooLarge || error instanceof EmptyFile ? 'refused' : 'broken';
+}
+
+class EmptyFile extends GatewayError {
+  constructor() {
+    super('upstream_malformed', 'The provider sent an empty file.');
+  }
+}
+
 /** Links are signed with a key kept in the database, so every replica opens every link. */
-export async function createMedia({ storage, files, settings }: MediaInput): Promise<Media> {
+export async function createMedia({ storage, files, settings, metrics }: MediaInput): Promise<Media> {
   const { media: rows } = storage;
   const fresh = randomBytes(32).toString('base64url');
   const key = Buffer.from(await storage.settleSetting('media_key', fresh), 'base64url');
   const sign = (id: string, expires: string): string =>
     createHmac('sha256', key).update(`${id}\n${expires}`).digest('base64url');
+
+  const discard = async (id: string): Promise<void> => {
+    try {
+      await files.remove(id);
+      metrics.operation('delete', 'ok');
+    } catch (error) {
+      metrics.operation('delete', outcomeOf(error));
+      throw error;
+    }
+  };
 
   return {
     isConfigured: files.isConfigured,
@@ -90,13 +120,16 @@ export async function createMedia({ storage, files, settings }: MediaInput): Pro
       const { mediaRetentionMs, maxMediaBytes } = settings();
       try {
         const { bytes, sha256 } = await files.write(id, source, maxMediaBytes);
-        if (bytes === 0) throw new GatewayError('upstream_malformed', 'The provider sent an empty file.');
+        if (bytes === 0) throw new EmptyFile();
         const fileName = `${kind}.${extensions[plain] ?? 'bin'}`;
         const expiresAtMs = Date.now() + mediaRetentionMs;
         const media = { id, accountId, kind, contentType, fileName, bytes, sha256, expiresAtMs };
         await rows.add(media);
+        metrics.operation('write', 'ok');
+        metrics.written(kind, bytes);
         return media;
       } catch (cause) {
+        metrics.operation('write', outcomeOf(cause));
         if (cause instanceof MediaTooLarge)
           throw new GatewayError(
             'upstream_malformed',
@@ -118,39 +151,76 @@ export async function createMedia({ storage, files, settings }: MediaInput): Pro
       if (Number(expires) * 1000 <= Date.now()) return null;
       return rows.find(id);
     },
-    read: (media, start, end) => files.read(media.id, start, end),
-    async remove(id) {
-      await rows.remove(id);
-      await files.remove(id);
-    },
-    async sweep() {
-      for (;;) {
-        const ids = await rows.expired(sweepBatch);
-        for (const id of ids) {
-          // The file first: a row without its file is found again, a file without its row only by the search below.
-          await files.remove(id);
-          await rows.remove(id);
-        }
-        if (ids.length < sweepBatch) break;
-      }
-      let batch: string[] = [];
-      const orphans = async (): Promise<void> => {
-        const known = await rows.known(batch);
-        for (const id of batch) if (!known.has(id)) await files.remove(id);
-        batch = [];
-      };
-      for await (const id of files.list(Date.now() - orphanAgeMs)) {
-        batch.push(id);
-        if (batch.length === sweepBatch) await orphans();
-      }
-      await orphans();
-    },
-    async check() {
+    async read(media, start, end) {
       try {
-        await files.check();
+        const bytes = await files.read(media.id, start, end);
+        if (bytes !== null) return counted(bytes, media, metrics);
+        metrics.operation('read', 'missing');
+        return null;
       } catch (cause) {
+        metrics.operation('read', outcomeOf(cause));
         throw unavailable(cause);
       }
     },
+    async remove(id) {
+      await rows.remove(id);
+      await discard(id);
+    },
+    sweep: () => sweep(rows, files, discard, metrics),
+    check: () => checkMedia(files),
   };
+}
+
+async function* counted(
+  bytes: AsyncIterable<Buffer>,
+  { kind }: MediaRow,
+  metrics: MediaMetrics,
+): AsyncGenerator<Buffer> {
+  let outcome: MediaOutcome = 'broken';
+  try {
+    for await (const chunk of bytes) {
+      metrics.read(kind, chunk.length);
+      yield chunk;
+    }
+    outcome = 'ok';
+  } catch (error) {
+    outcome = outcomeOf(error);
+    throw error;
+  } finally {
+    metrics.operation('read', outcome);
+  }
+}
+
+/** Deletes what has expired, and files no row knows. */
+async function sweep(
+  rows: MediaRows,
+  files: MediaFiles,
+  discard: (id: string) => Promise<void>,
+  metrics: MediaMetrics,
+): Promise<void> {
+  for (;;) {
+    const ids = await rows.expired(sweepBatch);
+    for (const id of ids) {
+      // The file first: a row without its file is found again, a file without its row only by the search below.
+      await discard(id);
+      await rows.remove(id);
+      metrics.swept('expired');
+    }
+    if (ids.length < sweepBatch) break;
+  }
+  let batch: string[] = [];
+  const orphans = async (): Promise<void> => {
+    const known = await rows.known(batch);
+    for (const id of batch) {
+      if (known.has(id)) continue;
+      await discard(id);
+      metrics.swept('orphan');
+    }
+    batch = [];
+  };
+  for await (const id of files.list(Date.now() - orphanAgeMs)) {
+    batch.push(id);
+    if (batch.length === sweepBatch) await orphans();
+  }
+  await orphans();
 }

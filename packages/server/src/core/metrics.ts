@@ -4,6 +4,7 @@
  */
 import { collectDefaultMetrics, Counter, Gauge, Registry } from 'prom-client';
 import { inputTokens, type TokenUsage } from '../contract/usage.ts';
+import { createMediaMetrics, type MediaMetrics } from './media-metrics.ts';
 import { counterFamily, histogramFamily, Histogram } from './metric-families.ts';
 
 const seconds = [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 900];
@@ -35,6 +36,7 @@ export interface Metrics {
   fallback(provider: string): void;
   started(): void;
   ended(): void;
+  readonly media: MediaMetrics;
   /** Text exposition format. */
   text(): Promise<string>;
   readonly contentType: string;
@@ -229,6 +231,7 @@ export function createMetrics(circuits: () => ReadonlyMap<string, string>): Metr
     ended: () => {
       running--;
     },
+    media: createMediaMetrics(registry),
     text: async () => {
       // The attempts are written up by the gauge's collect: once before, so that this scrape shows them.
       await inflight.get();

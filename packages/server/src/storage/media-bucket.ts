@@ -1,7 +1,15 @@
 /** Media in an S3-compatible bucket. Requests are signed by aws4fetch; no more than one part is in memory at a time. */
 import { createHash } from 'node:crypto';
 import type { AwsClient } from 'aws4fetch';
-import { MediaTooLarge, mediaId, newProbe, probeName, type MediaFiles } from './media-files.ts';
+import {
+  MediaStoreFull,
+  MediaTooLarge,
+  mediaId,
+  newProbe,
+  probeName,
+  probeText,
+  type MediaFiles,
+} from './media-files.ts';
 import { StorageUnavailable } from './storage.ts';
 
 export interface Bucket {
@@ -26,6 +34,7 @@ export function mediaBucket(bucket: Bucket, patienceMs = 60_000): MediaFiles {
   const store = new S3(bucket, patienceMs);
   return {
     isConfigured: true,
+    where: `bucket ${bucket.bucket} at ${bucket.endpoint}`,
     write: (id, source, maxBytes) => store.write(id, source, maxBytes),
     async read(id, start, end) {
       const answer = await store.send('GET', id, '', null, { range: `bytes=${start}-${end}` });
@@ -40,8 +49,13 @@ export function mediaBucket(bucket: Bucket, patienceMs = 60_000): MediaFiles {
     list: (beforeMs) => store.list(beforeMs),
     async check() {
       const probe = newProbe();
-      await store.put(probe, Buffer.from('ok'));
-      await store.send('DELETE', probe);
+      await store.put(probe, Buffer.from(probeText));
+      const answer = await store.send('GET', probe);
+      if (!answer.ok) throw await store.refusal(answer);
+      if ((await answer.text()) !== probeText)
+        throw new StorageUnavailable(`the bucket ${bucket.bucket} does not read as it was written`);
+      const gone = await store.send('DELETE', probe);
+      if (!gone.ok) throw await store.refusal(gone);
     },
   };
 }
@@ -61,6 +75,15 @@ function textIn(xml: string, name: string): string {
     return entities[String(named)] ?? whole;
   });
 }
+
+/** A key as a path: what a URL leaves as it is, the signature would read in another way. */
+const pathOf = (key: string): string =>
+  key
+    .split('/')
+    .map(encodeURIComponent)
+    .join('/')
+    .replaceAll(/[!'()*]/g, percentOf);
+const percentOf = (character: string): string => `%${character.charCodeAt(0).toString(16).toUpperCase()}`;
 
 class S3 {
   private readonly bucket: Bucket;
@@ -88,7 +111,7 @@ class S3 {
     this.client ??= import('aws4fetch').then(
       (library) => new library.AwsClient({ accessKeyId, secretAccessKey, region, service: 's3', retries: 0 }),
     );
-    const url = `${this.base}/${id === '' ? '' : prefix + id}${query}`;
+    const url = `${this.base}/${id === '' ? '' : pathOf(prefix + id)}${query}`;
     for (let attempt = 1; ; attempt++) {
       try {
         const signed = await (
@@ -145,9 +168,9 @@ class S3 {
 
   async refusal(answer: Response): Promise<StorageUnavailable> {
     const code = /<Code>(\w+)<\/Code>/.exec(await answer.text().catch(() => ''))?.[1] ?? '';
-    return new StorageUnavailable(
-      `the bucket ${this.bucket.bucket} answered ${answer.status} ${code}`.trim(),
-    );
+    const sentence = `the bucket ${this.bucket.bucket} answered ${answer.status} ${code}`.trim();
+    const isFull = answer.status === 507 || /quota|full/i.test(code);
+    return isFull ? new MediaStoreFull(sentence) : new StorageUnavailable(sentence);
   }
 
   async put(id: string, body: Buffer): Promise<void> {

@@ -8,6 +8,7 @@ import { freshDatabase, postgresUrl, runSql } from '../../test/storage/databases
 import type { Place } from './conformance-fixtures.ts';
 import { propertyConformance } from './conformance-property.ts';
 import { jobsConformance } from './conformance-jobs.ts';
+import { mediaConformance } from './conformance-media.ts';
 import { recordsConformance } from './conformance-records.ts';
 import { ledgerConformance } from './conformance.ts';
 import { openStorage } from './open.ts';
@@ -44,6 +45,7 @@ describe('SQLite', () => {
   ledgerConformance(sqlitePlace);
   recordsConformance(sqlitePlace);
   jobsConformance(sqlitePlace);
+  mediaConformance(sqlitePlace);
   propertyConformance(sqlitePlace, 30);
 });
 
@@ -51,5 +53,6 @@ describe.skipIf(postgresUrl === null)('PostgreSQL', () => {
   ledgerConformance(postgresPlace);
   recordsConformance(postgresPlace);
   jobsConformance(postgresPlace);
+  mediaConformance(postgresPlace);
   propertyConformance(postgresPlace, 15);
 });

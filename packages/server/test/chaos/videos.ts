@@ -100,6 +100,7 @@ export async function runVideoChaos(options: VideoChaosOptions): Promise<VideoCh
         OPENAI_BASE_URL: upstream.url,
         INDOXHUB_VIDEO_POLL: '200ms',
         INDOXHUB_MEDIA_DIR: `${dir.path}/media`,
+        INDOXHUB_MEDIA_SHARED: 'on',
         ...(postgres === null ? {} : { INDOXHUB_DATABASE_URL: postgres.url }),
       },
     }),

@@ -1,4 +1,4 @@
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
@@ -287,7 +287,12 @@ describe('doctor', () => {
       providers: 'warning',
       port: 'ok',
       store: 'ok',
+      'media store': 'ok',
     });
+    const left = readdirSync(home.directory, { recursive: true }).filter((name) =>
+      String(name).includes('.check'),
+    );
+    expect(left).toEqual([]);
     expect([exitCode, report.ok]).toEqual([0, true]);
   });
 
@@ -309,6 +314,35 @@ describe('doctor', () => {
     } finally {
       server.close();
     }
+  });
+
+  it('tries the media store: a bucket that is away, a directory that is none', async () => {
+    const media = async (env: Record<string, string>): Promise<object> => {
+      const { exitCode, stdout } = await home.run(['doctor', '--json', '--port', '0'], env);
+      const checks = JSON.parse(stdout).checks as { name: string; state: string; text: string }[];
+      return { exitCode, ...checks.find(({ name }) => name === 'media store') };
+    };
+    const bucket = {
+      INDOXHUB_S3_BUCKET: 'films',
+      INDOXHUB_S3_ACCESS_KEY_ID: 'id',
+      INDOXHUB_S3_SECRET_ACCESS_KEY: 'x',
+    };
+    expect(await media({ ...bucket, INDOXHUB_S3_ENDPOINT: 'http://127.0.0.1:1' })).toMatchObject({
+      exitCode: 1,
+      state: 'failed',
+      text: 'the bucket films cannot be reached',
+    });
+    writeFileSync(join(home.directory, 'file'), '');
+    expect(await media({ INDOXHUB_MEDIA_DIR: join(home.directory, 'file') })).toMatchObject({
+      exitCode: 1,
+      state: 'failed',
+      text: expect.stringContaining('ENOTDIR'),
+    });
+    const directory = join(home.directory, 'films');
+    expect(await media({ INDOXHUB_MEDIA_DIR: directory })).toMatchObject({
+      exitCode: 0,
+      text: expect.stringMatching(/^directory .*films.* can be written and read$/),
+    });
   });
 
   it('says what is wrong with the configuration', async () => {

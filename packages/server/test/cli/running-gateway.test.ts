@@ -137,8 +137,16 @@ describe('with a running gateway', () => {
 
   it('says so in doctor', async () => {
     announce();
-    const { stdout } = await home.run(['doctor']);
+    answer = (line) => ({
+      status: 200,
+      body: line.endsWith('/media/check')
+        ? { ok: false, configured: true, where: 'directory /films', problem: 'the disk is full' }
+        : {},
+    });
+    const { stdout, exitCode } = await home.run(['doctor']);
     expect(stdout).toContain(`port: the gateway at ${url()} is running`);
+    expect(stdout).toContain('FAILED   media store: the disk is full');
+    expect(exitCode).toBe(1);
   });
 });
 

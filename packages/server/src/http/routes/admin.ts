@@ -140,6 +140,7 @@ function operationRoutes(gateway: Gateway, serve: Mount): void {
     };
   });
   serve(endpoints.verifyLedger, async () => ({ body: verifyView(await gateway.storage.verify()) }));
+  serve(endpoints.checkMedia, async () => ({ body: { ...(await gateway.media.check()) } }));
 }
 
 /** The configured providers and the servers found on this machine, with the circuits of what was called there. */
