@@ -1639,6 +1639,7 @@ export interface ModelIds {
     | 'google/veo-3.0-generate-001'
     | 'google/veo-3.1-fast-generate-preview'
     | 'google/veo-3.1-generate-preview'
+    | 'local/motion'
     | 'luma/ray-2'
     | 'luma/ray-flash-2'
     | 'openai/sora-2'

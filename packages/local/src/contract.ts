@@ -84,7 +84,33 @@ export interface Drawing {
   readonly procedural: true;
 }
 
-export type LocalCapability = 'embeddings' | 'speech' | 'transcription' | 'images';
+export interface MotionRequest {
+  /** At most 4,000 characters. As of a drawing: the same prompt, size, seed and index give the same landscape. */
+  readonly prompt: string;
+  /** 64 to 1280 pixels, even; default 640. */
+  readonly width?: number | undefined;
+  /** 64 to 1280 pixels, even; default 360. */
+  readonly height?: number | undefined;
+  /** 1 to 20, whole; default 4. */
+  readonly seconds?: number | undefined;
+  /** Any safe integer; the same request gives the same bytes. Default 0. */
+  readonly seed?: number | undefined;
+  /** Which film of several of one request. Default 0. */
+  readonly index?: number | undefined;
+}
+
+export interface Motion {
+  /** H.264 in MP4, 24 frames a second, without sound; its index comes first. */
+  readonly mp4: Uint8Array;
+  readonly width: number;
+  readonly height: number;
+  readonly seconds: number;
+  readonly frames: number;
+  /** Always true: code drew this, no model saw the prompt's meaning. Also said in the file's own metadata. */
+  readonly procedural: true;
+}
+
+export type LocalCapability = 'embeddings' | 'speech' | 'transcription' | 'images' | 'videos';
 
 /** What a list of models shows. */
 export interface LocalModel {
@@ -117,6 +143,8 @@ export interface LocalEngines {
   transcribe(request: TranscriptionRequest, signal?: AbortSignal): Promise<Transcription>;
   /** `local/canvas`. */
   draw(request: DrawingRequest, signal?: AbortSignal): Promise<Drawing>;
+  /** `local/motion`. `onProgress` is told the share of its frames that are done, from 0 to 1, after each. */
+  animate(request: MotionRequest, signal?: AbortSignal, onProgress?: (done: number) => void): Promise<Motion>;
   /** Stops all threads; calls that run or wait reject with `closed`. */
   close(): Promise<void>;
 }
@@ -126,7 +154,7 @@ export interface LocalEnginesOptions {
   readonly threads?: number | undefined;
   /** Calls that may wait for each engine before the next is refused as `busy`. Default 32. */
   readonly queueLimit?: number | undefined;
-  /** Time that one call may take inside an engine, in milliseconds. Default 120,000. */
+  /** Time that one call may take inside an engine, in milliseconds; a film, five times as long. Default 120,000. */
   readonly limitMs?: number | undefined;
   /** An engine unused for so long gives its memory back, in milliseconds. Default 300,000. */
   readonly idleMs?: number | undefined;

@@ -32,6 +32,7 @@ export type LocalField =
   | 'prompt'
   | 'width'
   | 'height'
+  | 'seconds'
   | 'seed'
   | 'index';
 

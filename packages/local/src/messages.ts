@@ -18,6 +18,7 @@ export interface Jobs {
     readonly seed: number;
     readonly index: number;
   };
+  videos: Jobs['images'] & { readonly seconds: number };
 }
 
 export interface Results {
@@ -37,15 +38,30 @@ export interface Results {
     segments: { text: string; start: number; end: number }[];
   };
   images: { png: Uint8Array; width: number; height: number; procedural: true };
+  videos: {
+    mp4: Uint8Array;
+    width: number;
+    height: number;
+    seconds: number;
+    frames: number;
+    procedural: true;
+  };
 }
 
 export type EngineName = keyof Jobs;
 
-/** What an engine's module exports: `load` reads the model once, the function it gives runs one job at a time. */
-export type LoadEngine<E extends EngineName> = () => Promise<(job: Jobs[E]) => Promise<Results[E]>>;
+/** The share of the work that is done, from 0 to 1. */
+export type Report = (done: number) => void;
 
+/** What an engine's module exports: `load` reads the model once, the function it gives runs one job at a time. */
+export type LoadEngine<E extends EngineName> = () => Promise<
+  (job: Jobs[E], report: Report) => Promise<Results[E]>
+>;
+
+/** One with `progress` is not the last of its job. */
 export interface Answer<E extends EngineName> {
   readonly id: number;
+  readonly progress?: number;
   readonly result?: Results[E];
   /** `fatal`: the engine is in no state to go on, the thread must be replaced. */
   readonly failure?: {

@@ -53,6 +53,16 @@ export function localModels(): readonly LocalModel[] {
       formats: ['png'],
       installed: present('@resvg/resvg-wasm', 'dejavu-fonts-ttf/package.json'),
     },
+    {
+      ...none,
+      id: 'local/motion',
+      capability: 'videos',
+      description:
+        'A procedural film of a landscape with the words of the prompt: code draws it, no model understands it',
+      licence: 'Apache-2.0; encoded by minih264 (CC0) into MP4 by libmp4v2, MPL-1.1',
+      formats: ['mp4'],
+      installed: present('h264-mp4-encoder', '@resvg/resvg-wasm', 'dejavu-fonts-ttf/package.json'),
+    },
   ];
 }
 

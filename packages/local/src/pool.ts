@@ -4,23 +4,23 @@
  */
 import { Worker } from 'node:worker_threads';
 import { LocalEngineError } from './errors.ts';
-import type { Answer, EngineName, Jobs, Results } from './messages.ts';
+import type { Answer, EngineName, Jobs, Report, Results } from './messages.ts';
 
 export interface PoolOptions {
   readonly threads: number;
   readonly queueLimit: number;
   readonly limitMs: number;
   readonly idleMs: number;
+  /** An engine cannot be interrupted. One whose caller left may end its job in this time, else its thread is stopped. */
+  readonly graceMs: number;
 }
-
-/** An engine cannot be interrupted. One whose caller left may end its job in this time, else its thread is stopped. */
-const graceMs = 1000;
 
 /** Of the JavaScript heap. The engines' own memory is WebAssembly's, which each module bounds. */
 const heapMb = 512;
 
 interface Task<E extends EngineName> {
   readonly job: Jobs[E];
+  readonly report: Report | undefined;
   /** Removes the listener of the caller's signal; then answers. Called once. */
   readonly settle: (outcome: Results[E] | LocalEngineError) => void;
 }
@@ -44,7 +44,7 @@ export class EnginePool<E extends EngineName> {
     this.options = options;
   }
 
-  run(job: Jobs[E], signal: AbortSignal | undefined): Promise<Results[E]> {
+  run(job: Jobs[E], signal: AbortSignal | undefined, report?: Report): Promise<Results[E]> {
     if (this.closed) return Promise.reject(new LocalEngineError('closed', 'the local engines are closed'));
     if (signal?.aborted === true) return Promise.reject(cancelled());
     if (this.waiting.length >= this.options.queueLimit && this.freeThread() === null)
@@ -58,6 +58,7 @@ export class EnginePool<E extends EngineName> {
       const leave = (): void => this.abandon(task);
       const task: Task<E> = {
         job,
+        report,
         settle: (outcome) => {
           signal?.removeEventListener('abort', leave);
           if (outcome instanceof LocalEngineError) reject(outcome);
@@ -135,9 +136,10 @@ export class EnginePool<E extends EngineName> {
     return thread;
   }
 
-  private take(thread: Thread<E>, { id, result, failure }: Answer<E>): void {
+  private take(thread: Thread<E>, { id, progress, result, failure }: Answer<E>): void {
     const { running } = thread;
     if (running === null || running.id !== id) return;
+    if (progress !== undefined) return running.task.report?.(progress);
     const error =
       failure === undefined ? null : new LocalEngineError(failure.code, failure.message, failure.field);
     if (error !== null && failure?.fatal === true) {
@@ -161,7 +163,8 @@ export class EnginePool<E extends EngineName> {
     const thread = [...this.threads].find((each) => each.running?.task === task);
     if (thread?.running == null) return;
     clearTimeout(thread.running.limit);
-    thread.running.limit = setTimeout(() => void this.stop(thread, cancelled()), graceMs);
+    if (this.options.graceMs === 0) return void this.stop(thread, cancelled());
+    thread.running.limit = setTimeout(() => void this.stop(thread, cancelled()), this.options.graceMs);
   }
 
   private async stop(thread: Thread<E>, error: LocalEngineError | null): Promise<void> {

@@ -1,6 +1,6 @@
 /** Checks a caller's request and fills in its defaults, before any thread is troubled. */
 import { sniff, readableFormats } from './audio/sniff.ts';
-import type { DrawingRequest, SpeechRequest, TranscriptionRequest } from './contract.ts';
+import type { DrawingRequest, MotionRequest, SpeechRequest, TranscriptionRequest } from './contract.ts';
 import { LocalEngineError, type LocalField } from './errors.ts';
 import type { Jobs } from './messages.ts';
 import { fliteVoice, voices } from './speech/voices.ts';
@@ -56,6 +56,23 @@ export function drawingJob(request: DrawingRequest): Jobs['images'] {
   checkInteger('seed', seed, Number.MIN_SAFE_INTEGER, Number.MAX_SAFE_INTEGER);
   checkInteger('index', index, 0, 1000);
   return { prompt, width, height, seed, index };
+}
+
+/** H.264 halves the colours' resolution, so its sides are even. */
+export function motionJob(request: MotionRequest): Jobs['videos'] {
+  const { prompt, width = 640, height = 360, seconds = 4, seed = 0, index = 0 } = request;
+  checkText('prompt', prompt, limits.promptLength);
+  for (const [field, side] of [
+    ['width', width],
+    ['height', height],
+  ] as const) {
+    checkInteger(field, side, 64, 1280);
+    if (side % 2 === 1) throw invalid(field, `${field} must be even`);
+  }
+  checkInteger('seconds', seconds, 1, 20);
+  checkInteger('seed', seed, Number.MIN_SAFE_INTEGER, Number.MAX_SAFE_INTEGER);
+  checkInteger('index', index, 0, 1000);
+  return { prompt, width, height, seconds, seed, index };
 }
 
 function checkText(field: LocalField, text: unknown, limit: number): void {

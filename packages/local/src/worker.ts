@@ -1,7 +1,7 @@
 /** The thread of one engine. It loads the engine with the first job and then runs job after job. */
 import { parentPort, workerData } from 'node:worker_threads';
 import { LocalEngineError } from './errors.ts';
-import type { Answer, EngineName, Jobs, LoadEngine, Results } from './messages.ts';
+import type { Answer, EngineName, Jobs, LoadEngine, Report, Results } from './messages.ts';
 
 if (parentPort === null) throw new Error('worker runs as a worker thread');
 const port = parentPort;
@@ -12,9 +12,10 @@ const loaders: { [E in EngineName]: () => Promise<LoadEngine<E>> } = {
   speech: async () => (await import('./speech/flite.ts')).load,
   transcription: async () => (await import('./transcription/pocketsphinx.ts')).load,
   images: async () => (await import('./canvas/draw.ts')).load,
+  videos: async () => (await import('./motion/animate.ts')).load,
 };
 
-type Run = (job: Jobs[EngineName]) => Promise<Results[EngineName]>;
+type Run = (job: Jobs[EngineName], report: Report) => Promise<Results[EngineName]>;
 let loaded: Promise<Run> | null = null;
 
 const missing = new Set(['MODULE_NOT_FOUND', 'ERR_MODULE_NOT_FOUND', 'ENOENT']);
@@ -45,7 +46,9 @@ function failureOf(error: unknown): NonNullable<Answer<EngineName>['failure']> {
 async function answer({ id, job }: { id: number; job: Jobs[EngineName] }): Promise<void> {
   try {
     loaded ??= load();
-    const result = await (await loaded)(job);
+    const result = await (
+      await loaded
+    )(job, (progress) => port.postMessage({ id, progress } satisfies Answer<EngineName>));
     port.postMessage({ id, result } satisfies Answer<EngineName>);
   } catch (error) {
     port.postMessage({ id, failure: failureOf(error) } satisfies Answer<EngineName>);

@@ -188,7 +188,7 @@ describe('one provider, one list', () => {
   it('is the same object as in the whole', () => {
     expect(json(listing.provider('openai')) as ProviderView).toEqual(all()[0]);
     expect(json(listing.model('openai', 'embeddings')) as ModelView[]).toEqual(all()[0]?.embeddings);
-    expect(json(listing.model('local', 'video_generation')) as ModelView[]).toEqual([]);
+    expect(json(listing.model('anthropic', 'video_generation')) as ModelView[]).toEqual([]);
   });
 
   it('is missing in the words that clients look for', () => {

@@ -23,6 +23,9 @@ export const callTargetOf = (target: Target): CallTarget => ({
   options: target.provider.options,
 });
 
+export const makesVideos = ({ vendor }: Target): boolean =>
+  vendor.video !== undefined || vendor.videoMaker !== undefined;
+
 /** Takes a job on: its money is held and it is queued. Under a repeated Idempotency-Key it is the job of the first time. */
 export async function submitVideo(
   gateway: Gateway,
@@ -34,11 +37,14 @@ export async function submitVideo(
   if (gateway.draining) throw new GatewayError('shutting_down', undefined, { retryAfterMs: 1000 });
   if (!gateway.media.isConfigured) throw new GatewayError('media_store_unavailable');
   const resolved = resolve(gateway, call, request, 'video');
-  const target = resolved.targets.find(({ vendor }) => vendor.video !== undefined);
-  if (target?.vendor.video === undefined)
+  const target = resolved.targets.find(makesVideos);
+  const { video, videoMaker } = target?.vendor ?? {};
+  const codec = video ?? videoMaker;
+  if (target === undefined || codec === undefined)
     throw new GatewayError('bad_request', `'${resolved.provider}' does not make videos.`, { param: 'model' });
   if (target.vendor.inProcess === undefined) keyOf(target, request);
-  const plan = target.vendor.video.plan(request, callTargetOf(target));
+  await videoMaker?.check();
+  const plan = codec.plan(request, callTargetOf(target));
   const units = unitsOf(plan);
   const traits = traitsOf(plan);
   const bounds = boundsOf({ call, request, resolved }, { inputTokens: 0, outputTokens: 0, units, traits });

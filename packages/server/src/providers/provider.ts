@@ -113,6 +113,26 @@ export interface VideoCodec {
   decodeError(status: number, body: Buffer): UpstreamFailure;
 }
 
+export interface MadeVideo {
+  readonly contentType: string;
+  readonly bytes: Buffer;
+}
+
+/** Videos made inside this process, under the job's lease: no submit, no polls. After a crash they are begun anew. */
+export interface VideoMaker {
+  /** Throws where it cannot work at all here. */
+  check(): Promise<void>;
+  /** As of a `VideoCodec`. */
+  plan(request: VideoRequest, target: CallTarget): VideoPlan;
+  /** `onProgress` is told 0 to 100. Throws soon after the signal is aborted. */
+  make(
+    request: VideoRequest,
+    plan: VideoPlan,
+    signal: AbortSignal,
+    onProgress: (percent: number) => void,
+  ): Promise<readonly MadeVideo[]>;
+}
+
 export type EmbeddingCodec = MediaCodec<EmbeddingRequest, EmbeddingAnswer>;
 export type ImageCodec = MediaCodec<ImageRequest, ImageAnswer>;
 export type SpeechCodec = MediaCodec<SpeechRequest, SpeechAnswer>;
@@ -230,6 +250,8 @@ export interface Provider {
   readonly speech?: SpeechCodec;
   readonly transcription?: TranscriptionCodec;
   readonly video?: VideoCodec;
+  /** Instead of `video`. */
+  readonly videoMaker?: VideoMaker;
   /** Turns speech of any language into English text by itself; otherwise a chat model translates the transcript. */
   readonly translation?: TranscriptionCodec & {
     /** Absent: every model of the vendor. */

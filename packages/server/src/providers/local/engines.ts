@@ -1,6 +1,6 @@
 /**
- * The engines of the package `@indoxhub/local`, where it is installed: embeddings, speech, transcription and pictures in
- * this process, without key and network. Loaded by the first call that wants one.
+ * The engines of the package `@indoxhub/local`, where it is installed: embeddings, speech, transcription, pictures and films
+ * in this process, without key and network. Loaded by the first call that wants one.
  */
 import { GatewayError, type ErrorCode } from '../../contract/errors.ts';
 
@@ -28,6 +28,19 @@ export interface Engines {
     request: { prompt: string; width: number; height: number; seed: number; index: number },
     signal: AbortSignal,
   ): Promise<{ png: Uint8Array }>;
+  animate(
+    request: {
+      prompt: string;
+      width: number;
+      height: number;
+      seconds: number;
+      seed: number;
+      index: number;
+    },
+    signal: AbortSignal,
+    onProgress: (done: number) => void,
+  ): Promise<{ mp4: Uint8Array }>;
+  readonly models: readonly { readonly id: string; readonly installed: boolean }[];
   close(): Promise<void>;
 }
 

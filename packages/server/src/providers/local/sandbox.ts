@@ -12,6 +12,7 @@ import type { Directives } from './directives.ts';
 import { answerBody, envelope, frames, type Envelope } from './frames.ts';
 import { closeEngines } from './engines.ts';
 import { embedding, image, speech, transcription } from './media.ts';
+import { videoMaker } from './motion.ts';
 
 /** Frames handed over in one go when nothing slows them: others get their turn in between. */
 const burst = 64;
@@ -201,6 +202,7 @@ export const local: Provider = {
   image,
   speech,
   transcription,
+  videoMaker,
   close: closeEngines,
   proof: { sdk: null, covers: [] },
 };

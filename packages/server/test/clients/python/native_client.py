@@ -459,6 +459,24 @@ def images():
     raises(errors.InvalidParametersError, lambda: client.images("A fox", model="google/imagen-4.0-generate-001"), "GEMINI_API_KEY")
 
 @check
+def local_video():
+    """client.videos and wait_for_video_job of local/motion, which needs no key: a film that opens"""
+    started = client.videos("a quiet lake", model="local/motion", duration=1, size="128x72")
+    seen = []
+    job = client.wait_for_video_job(
+        started["data"]["job_id"], check_interval=1, max_wait_time=60, callback=lambda each: seen.append(each["status"])
+    )
+    assert job["status"] == "completed" and job["model"] == "motion", job
+    with urllib.request.urlopen(job["result"]["url"]) as film:
+        content = film.read()
+    assert content[4:8] == b"ftyp" and len(content) == job["result"]["file_size"]
+    assert client.list_video_jobs(limit=1)["jobs"][0]["job_id"] == job["job_id"]
+    endless = client.videos("hills", model="local/motion", duration=20, resolution="720p")["data"]["job_id"]
+    assert client.cancel_video_job(endless)["message"]
+    assert client.get_video_job_status(endless)["status"] == "cancelled"
+
+
+@check
 def videos():
     """client.videos, wait_for_video_job, list_video_jobs, cancel_video_job"""
     started = client.videos("A fox", model="openai/sora-2", duration=4)
