@@ -63,9 +63,9 @@ try {
   const packed = join(temporary, 'packed');
   cpSync(home, packed, {
     recursive: true,
-    filter: (path) => !/\/(node_modules|test|examples|dist|scripts|tsconfig[^/]*)$/.test(path),
+    filter: (path) => !/\/(node_modules|test|dist|scripts|tsconfig[^/]*)$/.test(path),
   });
-  execFileSync(process.execPath, [join(home, 'scripts/build.ts'), join(packed, 'dist')]);
+  execFileSync(process.execPath, [join(home, '../../scripts/build-library.ts'), home, join(packed, 'dist')]);
   execFileSync('npm', ['pack', packed, '--silent', '--ignore-scripts', '--pack-destination', temporary], {
     cwd: temporary,
   });

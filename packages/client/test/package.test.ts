@@ -1,47 +1,23 @@
 /** The published package: built, packed, linted, installed in an empty folder, imported and required, weighed. */
 import { execFileSync, spawn } from 'node:child_process';
-import {
-  cpSync,
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  symlinkSync,
-  writeFileSync,
-} from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { weigh } from '../scripts/measure.ts';
+import { pack, runTool } from './packed.ts';
 import { useGateway } from './server.ts';
 
 const home = join(import.meta.dirname, '..');
-const root = join(home, '../..');
 const maxGzip = 12 * 1024;
 const its = useGateway();
 let folder: string;
+let tarball: string;
 let installed: string;
-
-const run = (words: readonly string[], cwd: string, env: Record<string, string> = {}): string =>
-  execFileSync(process.execPath, words, { cwd, encoding: 'utf8', env: { ...process.env, ...env } });
-/** The file a package's bin points to. */
-function tool(name: string, file: string): string {
-  return join(root, 'node_modules', name, file);
-}
 
 beforeAll(() => {
   folder = mkdtempSync(join(tmpdir(), 'indoxhub-client-'));
-  // Built in a copy, so that no dist is left in the clone.
-  const copy = join(folder, 'clone/packages/client');
-  mkdirSync(copy, { recursive: true });
-  for (const name of ['tsconfig.base.json', 'LICENSE']) cpSync(join(root, name), join(folder, 'clone', name));
-  symlinkSync(join(root, 'node_modules'), join(folder, 'clone/node_modules'));
-  const skip = /\/(dist|test|examples|node_modules)$/;
-  cpSync(home, copy, { recursive: true, filter: (path) => !skip.test(path) });
-  const npm = ['pack', '--silent', '--pack-destination', folder];
-  execFileSync('npm', npm, { cwd: copy, encoding: 'utf8' });
-  const tarball = join(folder, readdirSync(folder).find((name) => name.endsWith('.tgz')) ?? '');
+  tarball = pack('client', folder);
   const empty = join(folder, 'empty');
   mkdirSync(empty);
   writeFileSync(join(empty, 'package.json'), '{ "type": "module" }');
@@ -73,17 +49,11 @@ test('it has no dependencies and no install scripts', () => {
 });
 
 test('publint has nothing to say', () => {
-  expect(run([tool('publint', 'src/cli.js'), '--strict', '--pack', 'false'], installed)).toContain(
-    'All good',
-  );
+  expect(runTool('publint', 'src/cli.js', ['--strict', '--pack', 'false'], installed)).toContain('All good');
 });
 
 test('are the types wrong? They are not', () => {
-  const tarball = readdirSync(folder).find((name) => name.endsWith('.tgz')) ?? '';
-  const said = run(
-    [tool('@arethetypeswrong/cli', 'dist/index.js'), join(folder, tarball), '--no-color'],
-    folder,
-  );
+  const said = runTool('@arethetypeswrong/cli', 'dist/index.js', [tarball, '--no-color'], folder);
   expect(said).toContain('No problems found');
 });
 
@@ -143,10 +113,9 @@ test('its types serve a strict consumer, as a module and as CommonJS, with every
     writeFileSync(join(empty, `readme-${at}.mts`), code);
     return `readme-${at}.mts`;
   });
-  const tsc = tool('typescript', 'bin/tsc');
   for (const lib of ['dom', 'webworker']) {
     const words = ['--noEmit', '--strict', '--module', 'nodenext', '--lib', `es2024,${lib}`, '--types', ''];
-    run([tsc, ...words, 'use.mts', 'use.cts', ...pages], empty);
+    runTool('typescript', 'bin/tsc', [...words, 'use.mts', 'use.cts', ...pages], empty);
   }
 });
 

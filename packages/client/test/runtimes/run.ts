@@ -77,7 +77,7 @@ function install(): void {
     recursive: true,
     filter: (path) => !/\/(node_modules|test|examples|dist|scripts)$/.test(path),
   });
-  execFileSync(process.execPath, [join(home, 'scripts/build.ts'), join(packed, 'dist')], {
+  execFileSync(process.execPath, [join(home, '../../scripts/build-library.ts'), home, join(packed, 'dist')], {
     stdio: 'inherit',
   });
   const npm = (...words: string[]): string => execFileSync('npm', words, { cwd: folder, encoding: 'utf8' });

@@ -4,7 +4,7 @@
  *
  * `[status N words]` answers that error, `[params]` the body it got (without messages), `[key]` the credential it got,
  * `[slow]` streams a word every 20 ms without end, `[break]` fails inside a stream, `[late]` waits 400 ms first, `[silence]` never answers; anything
- * else is repeated. When tools are offered it calls the first, and repeats what the tool said.
+ * else is repeated, or is `{"city":"Oslo"}` where a schema is asked for. When tools are offered it calls the first, and repeats what the tool said.
  */
 import type { ServerResponse } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -116,6 +116,9 @@ async function stream(call: SeenCall, response: ServerResponse, text: string, as
   response.end('data: [DONE]\n\n');
 }
 
+const isSchemaAsked = (call: SeenCall): boolean =>
+  (call.body['response_format'] as { type?: string } | undefined)?.type === 'json_schema';
+
 const videos = fakeVideos();
 
 /** The script of the fake vendor. */
@@ -136,6 +139,7 @@ export const vendor: Script = async (call, response) => {
   if (asked.includes('[params]')) text = JSON.stringify(params);
   if (asked.includes('[key]')) text = call.headers.authorization ?? 'none';
   if (last?.role === 'tool') text = `The tool said: ${asked}`;
+  else if (isSchemaAsked(call) && !asked.includes('[')) text = '{"city":"Oslo"}';
   if (params.stream === true) return stream(call, response, text, asked);
   const tool = toolCall(call);
   if (tool !== null) {

@@ -1,6 +1,6 @@
 /**
- * Builds dist/: ESM and declarations by `tsc -b`, CommonJS by rolldown with the same declarations beside it.
- * `npm run build -w packages/client`, or `node scripts/build.ts <folder>` to build elsewhere.
+ * Builds a library's dist/: ESM and declarations by `tsc -b`, CommonJS by rolldown with the same declarations beside it.
+ * `npm run build -w packages/client`, or `node scripts/build-library.ts <package> <folder>` to build elsewhere.
  */
 import { execFileSync } from 'node:child_process';
 import { cpSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
@@ -9,8 +9,8 @@ import { dirname, join, resolve } from 'node:path';
 import process from 'node:process';
 import { rolldown } from 'rolldown';
 
-const home = join(import.meta.dirname, '..');
-const dist = resolve(process.argv[2] ?? join(home, 'dist'));
+const home = resolve(process.argv[2] ?? '.');
+const dist = resolve(process.argv[3] ?? join(home, 'dist'));
 const esm = join(dist, 'esm');
 const cjs = join(dist, 'cjs');
 rmSync(dist, { recursive: true, force: true });
@@ -35,7 +35,12 @@ execFileSync(process.execPath, [tsc, '-b', config], { stdio: 'inherit' });
 rmSync(config);
 rmSync(join(dist, 'tsconfig.tsbuildinfo'));
 
-const bundle = await rolldown({ input: join(esm, 'index.js'), platform: 'neutral', tsconfig: false });
+const bundle = await rolldown({
+  input: join(esm, 'index.js'),
+  platform: 'neutral',
+  tsconfig: false,
+  external: /^[^./]/,
+});
 await bundle.write({ file: join(cjs, 'index.js'), format: 'cjs', exports: 'named', minify: false });
 await bundle.close();
 for (const name of readdirSync(esm, { recursive: true, encoding: 'utf8' }))
