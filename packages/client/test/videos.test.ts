@@ -212,6 +212,9 @@ describe('webhooks', () => {
     const { secret } = await its.client.webhooks.secret();
     const event = await unwrapWebhook(text, headers, secret);
     expect(event).toMatchObject({ type: 'video.completed', data: { status: 'completed', prompt } });
+    await expect
+      .poll(async () => (await its.client.videos.retrieve(event.data.job_id)).webhook)
+      .toMatchObject({ status: 'delivered', deliveries: [{ attempt: 1, status: 204, error: null }] });
     expect(
       await its.client.webhooks.unwrap(Buffer.from(text), new Headers(headers as Record<string, string>)),
     ).toEqual(event);

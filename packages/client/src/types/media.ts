@@ -168,6 +168,25 @@ export interface VideoJob {
   /** US dollars, once the job is over. */
   cost: number | null;
   estimated_cost: number | null;
+  /** What became of its webhook; null without one. Lists and webhooks themselves do not say. */
+  webhook?: VideoWebhook | null;
+}
+
+export interface VideoWebhook {
+  url: string;
+  /** `waiting` for the job's end or its turn; `given_up` after the last attempt. */
+  status: 'waiting' | 'retrying' | 'delivered' | 'given_up';
+  next_attempt_at: string | null;
+  /** Every attempt, in order. */
+  deliveries: {
+    attempt: number;
+    at: string;
+    /** The receiver's HTTP status; null when it did not answer. */
+    status: number | null;
+    /** The gateway's error code where it did not answer. */
+    error: string | null;
+    next_attempt_at: string | null;
+  }[];
 }
 
 /** A change of a job. */

@@ -3,7 +3,9 @@
  * with growing pauses for about a day.
  */
 import { createHmac, randomBytes } from 'node:crypto';
+import { GatewayError } from '../contract/errors.ts';
 import { nativeVideo } from '../dialects/native/videos.ts';
+import type { WrittenWebhook } from '../dialects/dialect.ts';
 import type { VideoJob } from '../storage/jobs.ts';
 import type { Gateway } from './gateway.ts';
 import { keptRequest, shownVideo } from './video-job.ts';
@@ -12,6 +14,13 @@ const leaseMs = 60_000;
 const atOnce = 8;
 /** Between attempts. */
 const pausesMs = [5_000, 30_000, 120_000, 600_000, 3_600_000, 14_400_000, 43_200_000];
+
+/** How a job's webhook stands, for its owner; null when none was asked for. */
+export async function shownWebhook(gateway: Gateway, job: VideoJob): Promise<WrittenWebhook | null> {
+  if (job.webhookUrl === null) return null;
+  const deliveries = await gateway.storage.videoJobs.deliveries(job.id);
+  return { url: job.webhookUrl, deliveries };
+}
 
 /** The account's own secret, as receivers are given it. */
 export async function webhookSecret(gateway: Gateway, accountId: string): Promise<string> {
@@ -38,18 +47,22 @@ async function deliver(gateway: Gateway, job: VideoJob): Promise<void> {
   const timestamp = String(Math.floor(Date.now() / 1000));
   const secret = Buffer.from((await webhookSecret(gateway, job.accountId)).slice('whsec_'.length), 'base64');
   const signature = createHmac('sha256', secret).update(`${id}.${timestamp}.${body}`).digest('base64');
-  const status = await gateway.transport
+  const { status, error } = await gateway.transport
     .postUrl(job.webhookUrl ?? '', body, {
       'content-type': 'application/json',
       'webhook-id': id,
       'webhook-timestamp': timestamp,
       'webhook-signature': `v1,${signature}`,
     })
-    .catch(() => 0);
-  const isTaken = status >= 200 && status < 300;
+    .then(
+      (answered) => ({ status: answered, error: null }),
+      (cause: unknown) => ({ status: null, error: cause instanceof GatewayError ? cause.code : 'internal' }),
+    );
+  const isTaken = status !== null && status >= 200 && status < 300;
   // 410: the receiver wants no more.
-  const pause = isTaken || status === 410 ? undefined : pausesMs[job.webhookAttempts - 1];
-  if (!isTaken)
-    gateway.log.warn({ request_id: job.id, status, attempt: job.webhookAttempts }, 'a webhook was not taken');
-  await gateway.storage.videoJobs.webhookTried(job.id, pause === undefined ? null : Date.now() + pause);
+  const attempt = job.webhookAttempts;
+  const pause = isTaken || status === 410 ? undefined : pausesMs[attempt - 1];
+  if (!isTaken) gateway.log.warn({ request_id: job.id, status, error, attempt }, 'a webhook was not taken');
+  const nextAtMs = pause === undefined ? null : Date.now() + pause;
+  await gateway.storage.videoJobs.webhookTried(job.id, { attempt, status, error, nextAtMs });
 }

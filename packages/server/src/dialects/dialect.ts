@@ -72,6 +72,19 @@ export interface WrittenImage {
 }
 
 /** A video job as its owner may see it. */
+/** A job's webhook and what became of it so far. */
+export interface WrittenWebhook {
+  readonly url: string;
+  /** In order. */
+  readonly deliveries: readonly {
+    readonly attempt: number;
+    readonly atMs: number;
+    readonly status: number | null;
+    readonly error: string | null;
+    readonly nextAtMs: number | null;
+  }[];
+}
+
 export interface WrittenVideo {
   readonly id: string;
   /** queued, processing, completed, failed or cancelled. */

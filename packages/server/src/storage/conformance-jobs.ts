@@ -196,10 +196,28 @@ export function jobsConformance(create: () => Promise<Place>): void {
       expect(await storage.videoJobs.finish(await claimed(id))).toBe(true);
       const both = (await Promise.all([take(), take()])).flat();
       expect(both.map(({ webhookAttempts }) => webhookAttempts)).toEqual([1]);
-      await storage.videoJobs.webhookTried(id, Date.now());
+      const tried = { status: 503, error: null, nextAtMs: Date.now() };
+      await storage.videoJobs.webhookTried(id, { attempt: 1, ...tried });
       expect((await take())[0]?.webhookAttempts).toBe(2);
-      await storage.videoJobs.webhookTried(id, null);
+      await storage.videoJobs.webhookTried(id, { attempt: 2, ...tried, nextAtMs: null });
       expect(await take()).toEqual([]);
+    });
+
+    it('remember every attempt of a webhook, once and in order', async () => {
+      const { id } = await queued({ webhookUrl: 'https://example.com/hook' });
+      expect(await storage.videoJobs.deliveries(id)).toEqual([]);
+      const before = Date.now() - 60_000;
+      const nextAtMs = Date.now() + 30_000;
+      const last = { attempt: 10, status: 204, error: null, nextAtMs: null };
+      await storage.videoJobs.webhookTried(id, last);
+      const first = { attempt: 2, status: null, error: 'upstream_unreachable', nextAtMs };
+      await storage.videoJobs.webhookTried(id, first);
+      await storage.videoJobs.webhookTried(id, { ...first, status: 500 });
+      const told = await storage.videoJobs.deliveries(id);
+      expect(told).toMatchObject([{ ...first, nextAtMs: expect.any(Number) }, last]);
+      expect(Math.abs((told[0]?.nextAtMs ?? 0) - nextAtMs)).toBeLessThan(20_000);
+      for (const { atMs } of told) expect(atMs).toBeGreaterThan(before);
+      expect(await storage.videoJobs.deliveries('nothing')).toEqual([]);
     });
 
     it('hold money that no sweep takes for a dead process’s', async () => {

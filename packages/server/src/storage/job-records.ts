@@ -9,6 +9,7 @@ import {
   type JobState,
   type VideoJob,
   type VideoJobs,
+  type WebhookDelivery,
 } from './jobs.ts';
 import type { Tables, VideoJobTable } from './schema.ts';
 
@@ -163,7 +164,12 @@ function entries({
 }
 
 /** Looking. */
-function views({ database, executor, jobs, find }: Queue): Pick<VideoJobs, 'find' | 'list' | 'events'> {
+function views({
+  database,
+  executor,
+  jobs,
+  find,
+}: Queue): Pick<VideoJobs, 'find' | 'list' | 'events' | 'deliveries'> {
   return {
     find,
     async list(accountId, limit, skip) {
@@ -192,6 +198,21 @@ function views({ database, executor, jobs, find }: Queue): Pick<VideoJobs, 'find
         atMs: Number(at),
         status,
         progress: Number(progress),
+      }));
+    },
+    async deliveries(id): Promise<WebhookDelivery[]> {
+      const found = await database
+        .selectFrom('webhook_delivery')
+        .selectAll()
+        .where('job_id', '=', id)
+        .orderBy('attempt')
+        .execute();
+      return found.map(({ attempt, at, status, error, next_at: next }) => ({
+        attempt: Number(attempt),
+        atMs: Number(at),
+        status: number(status),
+        error,
+        nextAtMs: number(next),
       }));
     },
   };
@@ -248,6 +269,7 @@ function leases({
 
 /** Ending, and telling of it. */
 function endings({
+  database,
   jobs,
   now,
   rows,
@@ -280,9 +302,15 @@ function endings({
             WHERE id IN (SELECT id FROM ${jobs} WHERE webhook_next_at <= ${now()}
               ORDER BY webhook_next_at LIMIT ${whole(limit)} ${skipLocked}) RETURNING *`,
       ),
-    async webhookTried(id, nextAtMs) {
-      const next =
-        nextAtMs === null ? sql`NULL` : sql`${now()} + ${whole(Math.max(0, nextAtMs - Date.now()))}`;
+    async webhookTried(id, { attempt, status, error, nextAtMs }) {
+      const pause = nextAtMs === null ? null : whole(Math.max(0, nextAtMs - Date.now()));
+      const next = pause === null ? null : sql<bigint>`${now()} + ${pause}`;
+      const values = { job_id: id, attempt: whole(attempt), at: now(), error, next_at: next };
+      await database
+        .insertInto('webhook_delivery')
+        .values({ ...values, status: status === null ? null : whole(status) })
+        .onConflict((conflict) => conflict.doNothing())
+        .execute();
       await changes(sql`UPDATE ${jobs} SET webhook_next_at = ${next} WHERE id = ${id}`);
     },
   };

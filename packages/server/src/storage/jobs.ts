@@ -84,6 +84,19 @@ export interface JobEvent {
   readonly progress: number;
 }
 
+/** One attempt to deliver a webhook. */
+export interface WebhookDelivery {
+  /** From 1; one that a process began and did not survive is missing. */
+  readonly attempt: number;
+  readonly atMs: number;
+  /** The receiver's answer; null when there was none. */
+  readonly status: number | null;
+  /** Why there was none: one of our error codes. */
+  readonly error: string | null;
+  /** When the next attempt is due; null: no more. */
+  readonly nextAtMs: number | null;
+}
+
 export interface VideoJobs {
   /** In state `admitting`. Throws when the id is taken. */
   create(job: NewVideoJob): Promise<void>;
@@ -110,8 +123,10 @@ export interface VideoJobs {
   events(id: string, afterSeq: number): Promise<JobEvent[]>;
   /** Up to `limit` finished jobs whose webhook is due, put off by `leaseMs`. */
   claimWebhooks(leaseMs: number, limit: number): Promise<VideoJob[]>;
-  /** Another attempt at `nextAtMs`; null: no more. */
-  webhookTried(id: string, nextAtMs: number | null): Promise<void>;
+  /** What became of an attempt, and when the next is due: written down once. */
+  webhookTried(id: string, tried: Omit<WebhookDelivery, 'atMs'>): Promise<void>;
+  /** Every attempt, in order. */
+  deliveries(id: string): Promise<WebhookDelivery[]>;
 }
 
 /** What callers are told of a job. */

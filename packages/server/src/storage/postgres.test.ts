@@ -108,6 +108,7 @@ describe.skipIf(postgresUrl === null)('PostgreSQL', () => {
           { name: '0002-usage-units' },
           { name: '0003-video-jobs' },
           { name: '0004-media' },
+          { name: '0006-webhook-deliveries' },
         ]);
         await Promise.all(ten.map((each) => each.verify()));
         await Promise.all(ten.map((each) => each.close()));

@@ -85,7 +85,7 @@ const foreignTables = `SELECT c.relname AS name FROM pg_class c JOIN pg_namespac
   ORDER BY c.relname LIMIT 5`;
 
 const ownTables =
-  'account,budget,api_key,hold,ledger_entry,usage,usage_daily,rate_window,idempotency,swept_hold,setting,instance,audit,video_job,video_event,media,schema_migration';
+  'account,budget,api_key,hold,ledger_entry,usage,usage_daily,rate_window,idempotency,swept_hold,setting,instance,audit,video_job,video_event,webhook_delivery,media,schema_migration';
 
 /** One replica migrates, the others wait for its lock and find it done. */
 async function prepare(session: Session): Promise<null | true> {

@@ -231,6 +231,15 @@ export interface MediaTable {
   expires_at: Int;
 }
 
+export interface WebhookDeliveryTable {
+  job_id: Text;
+  attempt: Int;
+  at: Int;
+  status: NullableInt;
+  error: Text | null;
+  next_at: NullableInt;
+}
+
 export interface VideoEventTable {
   job_id: Text;
   seq: Int;
@@ -254,6 +263,7 @@ export interface Tables {
   instance: InstanceTable;
   video_job: VideoJobTable;
   video_event: VideoEventTable;
+  webhook_delivery: WebhookDeliveryTable;
   media: MediaTable;
   audit: AuditTable;
 }

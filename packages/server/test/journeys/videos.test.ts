@@ -203,7 +203,7 @@ test('the events: every change once, numbered, resumable', async () => {
   expect(await read({ 'last-event-id': String(last) })).toBe('');
 });
 
-test('a webhook tells of the end, signed, and is tried again until it is taken', async () => {
+test('a webhook tells of the end, signed', async () => {
   const seen: SeenCall[] = [];
   receiver.script = (call, response) => {
     seen.push(call);
@@ -221,6 +221,67 @@ test('a webhook tells of the end, signed, and is tried again until it is taken',
     .update(`${String(id)}.${String(time)}.${call?.text}`)
     .digest('base64');
   expect(signature).toBe(`v1,${want}`);
+});
+
+describe('the log of a webhook', () => {
+  type Told = Json & { deliveries: Json[] };
+  const toldOf = async (id: unknown): Promise<Told> => (await jobOf(id))['webhook'] as Told;
+  const after = async (id: unknown, attempts: number): Promise<Told> => {
+    for (let tries = 0; tries < 1_000; tries++) {
+      const told = await toldOf(id);
+      if (told.deliveries.length >= attempts) return told;
+      await new Promise((resolve) => setTimeout(resolve, 10));
+    }
+    throw new Error('no attempt was made');
+  };
+  const url = (): string => `${receiver.url}/log`;
+
+  test('nothing without one; waiting until the job is over', async () => {
+    const { job_id: none } = await start({});
+    expect(await toldOf(none)).toBeNull();
+    const { job_id: job } = await start({ prompt: '[forever]', webhook_url: url() });
+    const waiting = { url: url(), status: 'waiting', next_attempt_at: null, deliveries: [] };
+    expect(await toldOf(job)).toEqual(waiting);
+    await gateway.post(`${path}/jobs/${String(job)}/cancel`, {});
+    await after(job, 1);
+    await ended(none);
+  });
+
+  test('one that is not taken is tried again; every attempt is told', async () => {
+    let answers = 0;
+    receiver.script = (call, response) => answering(answers++ === 0 ? 503 : 204, '')(call, response);
+    const { job_id: job } = await start({ webhook_url: url() });
+    const first = await after(job, 1);
+    const next = String(first.deliveries[0]?.['next_attempt_at']);
+    expect(first).toMatchObject({ status: 'retrying', next_attempt_at: next });
+    expect(first.deliveries).toEqual([
+      { attempt: 1, at: expect.any(String), status: 503, error: null, next_attempt_at: next },
+    ]);
+    expect(Date.parse(next) - Date.parse(String(first.deliveries[0]?.['at']))).toBeGreaterThan(4_000);
+    const second = await after(job, 2);
+    expect(second).toMatchObject({ status: 'delivered', next_attempt_at: null });
+    expect(second.deliveries[1]).toMatchObject({
+      attempt: 2,
+      status: 204,
+      error: null,
+      next_attempt_at: null,
+    });
+  });
+
+  test('410 ends it', async () => {
+    receiver.script = answering(410, '');
+    const { job_id: job } = await start({ webhook_url: url() });
+    expect(await after(job, 1)).toMatchObject({ status: 'given_up', deliveries: [{ status: 410 }] });
+  });
+
+  test('a receiver that is not there is an error by name', async () => {
+    const { job_id: job } = await start({ webhook_url: 'http://127.0.0.1:1/hook' });
+    const told = await after(job, 1);
+    expect(told).toMatchObject({
+      status: 'retrying',
+      deliveries: [{ status: null, error: 'upstream_unreachable' }],
+    });
+  });
 });
 
 test('a webhook into the gateway’s own network is refused where callers may not name such', async () => {

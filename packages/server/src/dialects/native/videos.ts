@@ -3,7 +3,7 @@ import { usdNumber } from '../../contract/answer.ts';
 import { videoBody } from '../../contract/bodies.ts';
 import type { JsonObject } from '../../contract/chat.ts';
 import { decodeJsonVideo, type DecodedVideo } from '../decode-video.ts';
-import type { WrittenVideo } from '../dialect.ts';
+import type { WrittenVideo, WrittenWebhook } from '../dialect.ts';
 
 export const decodeNativeVideo = (body: Buffer): DecodedVideo => decodeJsonVideo(body, videoBody);
 
@@ -78,5 +78,25 @@ export function nativeVideo(video: WrittenVideo): JsonObject {
     error_code: video.error?.code ?? null,
     cost: usdNumber(video.costNano),
     estimated_cost: usdNumber(video.estimateNano),
+  };
+}
+
+/** What `GET /videos/jobs/{id}` says of the webhook beside its job. */
+export function nativeWebhook(webhook: WrittenWebhook | null): JsonObject | null {
+  if (webhook === null) return null;
+  const last = webhook.deliveries.at(-1);
+  const isTaken = last?.status != null && last.status >= 200 && last.status < 300;
+  const open = last === undefined ? 'waiting' : last.nextAtMs === null ? 'given_up' : 'retrying';
+  return {
+    url: webhook.url,
+    status: isTaken ? 'delivered' : open,
+    next_attempt_at: iso(last?.nextAtMs ?? null),
+    deliveries: webhook.deliveries.map(({ attempt, atMs, status, error, nextAtMs }) => ({
+      attempt,
+      at: iso(atMs),
+      status,
+      error,
+      next_attempt_at: iso(nextAtMs),
+    })),
   };
 }

@@ -10,10 +10,15 @@ import { imageType } from '../../core/image-type.ts';
 import { shownVideo } from '../../core/video-job.ts';
 import { deleteVideoFiles } from '../../core/video-worker.ts';
 import { cancelVideo, findVideo, submitVideo } from '../../core/videos.ts';
-import { webhookSecret } from '../../core/webhooks.ts';
+import { shownWebhook, webhookSecret } from '../../core/webhooks.ts';
 import { keptResult } from '../../core/video-job.ts';
 import type { DecodedVideo } from '../../dialects/decode-video.ts';
-import { decodeNativeVideo, encodeSubmittedVideo, nativeVideo } from '../../dialects/native/videos.ts';
+import {
+  decodeNativeVideo,
+  encodeSubmittedVideo,
+  nativeVideo,
+  nativeWebhook,
+} from '../../dialects/native/videos.ts';
 import { decodeOpenaiVideo, decodeOpenaiVideoForm, openaiVideo } from '../../dialects/openai/videos.ts';
 import type { VideoJob } from '../../storage/jobs.ts';
 import { readBody } from '../body.ts';
@@ -102,9 +107,11 @@ export function videoRoutes(app: App, gateway: Gateway): void {
     const { jobs, total } = await gateway.storage.videoJobs.list(accountOf(context), limit, skip);
     return context.json({ jobs: jobs.map((job) => nativeVideo(shown(context, job))), total, limit, skip });
   });
-  mount(app, gateway, endpoints.videoJob, async (context) =>
-    context.json(nativeVideo(shown(context, await find(context)))),
-  );
+  mount(app, gateway, endpoints.videoJob, async (context) => {
+    const job = await find(context);
+    const webhook = nativeWebhook(await shownWebhook(gateway, job));
+    return context.json({ ...nativeVideo(shown(context, job)), webhook });
+  });
   mount(app, gateway, endpoints.cancelVideo, async (context) => {
     const job = await cancelVideo(gateway, accountOf(context), idOf(context));
     return context.json({

@@ -9,6 +9,7 @@ import { ledgerPostgres } from './0001-ledger.postgres.ts';
 import { videoJobsPostgres, videoJobsSqlite } from './0003-video-jobs.ts';
 import { mediaPostgres, mediaSqlite } from './0004-media.ts';
 import { holdSlotsSqlite } from './0005-sqlite-hold-slots.ts';
+import { webhookDeliveriesPostgres, webhookDeliveriesSqlite } from './0006-webhook-deliveries.ts';
 import { usageUnitsPostgres, usageUnitsSqlite } from './0002-usage-units.ts';
 
 export interface SchemaMigration {
@@ -23,4 +24,5 @@ export const migrations: readonly SchemaMigration[] = [
   { name: '0003-video-jobs', sqlite: videoJobsSqlite, postgres: videoJobsPostgres },
   { name: '0004-media', sqlite: mediaSqlite, postgres: mediaPostgres },
   { name: '0005-sqlite-hold-slots', sqlite: holdSlotsSqlite, postgres: [] },
+  { name: '0006-webhook-deliveries', sqlite: webhookDeliveriesSqlite, postgres: webhookDeliveriesPostgres },
 ];
