@@ -18,9 +18,13 @@ import { operationRoutes } from './routes/operations.ts';
 import { videoRoutes } from './routes/videos.ts';
 import { userRoutes } from './routes/user.ts';
 
+/** `/v1`, the paths of clients whose base URL has no path, and the one OpenAI path that no prefix has. */
+const openaiPath =
+  /^\/(v1|chat|completions|embeddings|images|audio|videos)(\/|$)|^(\/api\/v1)?\/responses(\/|$)/;
+
 function errorResponse(context: AppContext, error: GatewayError): Response {
   const { path } = context.req;
-  const isOpenai = path.startsWith('/v1/');
+  const isOpenai = openaiPath.test(path);
   const requestId = context.get('requestId');
   const body = isOpenai ? encodeOpenaiError(error) : encodeNativeError(error, requestId);
   const headers = { ...commonHeaders(path, requestId), ...errorHeaders(error, isOpenai) };
@@ -37,6 +41,11 @@ const patterns = Object.values<Endpoint>(endpoints).map(({ method, path }) => ({
   ),
 }));
 
+const isResponses = (path: string): boolean => /^(\/api)?(\/v1)?\/responses(\/|$)/.test(path);
+const noResponses =
+  "The Responses API is not served here. Use chat completions: openai.chat('…') with @ai-sdk/openai, or " +
+  "@ai-sdk/openai-compatible; client.chat.completions with OpenAI's clients.";
+
 /** A path that answers, only not this method, is a 405. */
 function missing(context: AppContext): GatewayError {
   const { path, method } = context.req;
@@ -46,7 +55,10 @@ function missing(context: AppContext): GatewayError {
         'method_not_allowed',
         `${path.slice(0, 200)} answers ${[...new Set(others)].join(', ')}.`,
       )
-    : new GatewayError('not_found', `No such path: ${method} ${path.slice(0, 200)}`);
+    : new GatewayError(
+        'not_found',
+        `No such path: ${method} ${path.slice(0, 200)}${isResponses(path) ? `. ${noResponses}` : ''}`,
+      );
 }
 
 /** `plane`: which routes this listener serves; admin routes may live on a port of their own. */

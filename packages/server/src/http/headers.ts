@@ -9,7 +9,7 @@ const always = {
 };
 
 const exposed =
-  'X-Request-ID, Retry-After, X-RateLimit-Limit, X-RateLimit-Remaining, X-RateLimit-Reset, Idempotent-Replayed, X-IndoxHub-Max-Tokens';
+  'X-Request-ID, Retry-After, Retry-After-Ms, X-Should-Retry, X-RateLimit-Limit, X-RateLimit-Remaining, X-RateLimit-Reset, Idempotent-Replayed, X-IndoxHub-Max-Tokens';
 
 /** Data routes may be called from any page (keys travel in headers, never by cookie there); admin routes from none. */
 export function isOpenToPages(path: string): boolean {

@@ -20,9 +20,15 @@ export function modelRoutes(app: App, gateway: Gateway): void {
     );
   });
   mount(app, gateway, endpoints.models, (context) => send(context, gateway.models.listing.providers()));
-  mount(app, gateway, endpoints.provider, (context) =>
-    send(context, gateway.models.listing.provider(parameter(context, 'provider'))),
-  );
+  mount(app, gateway, endpoints.provider, (context) => {
+    // OpenAI's clients encode the slash of an id: `openai%2Fgpt-4o` is one segment.
+    const [provider = '', ...model] = parameter(context, 'provider').split('/');
+    const { listing } = gateway.models;
+    return send(
+      context,
+      model.length === 0 ? listing.provider(provider) : listing.model(provider, model.join('/')),
+    );
+  });
   mount(app, gateway, endpoints.model, (context) =>
     send(context, gateway.models.listing.model(parameter(context, 'provider'), parameter(context, 'model'))),
   );
