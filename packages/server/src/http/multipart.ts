@@ -98,7 +98,8 @@ class FormReader implements Form {
   private readonly spool: Spool;
   private readonly limits: FormLimits;
   private readonly paths: string[] = [];
-  private readonly writing: Promise<void>[] = [];
+  /** In the order of their arrival; they may end in another. */
+  private readonly writing: Promise<SpooledFile>[] = [];
   private readonly streams: BusboyFileStream[] = [];
   private textBytes = 0;
 
@@ -161,7 +162,9 @@ class FormReader implements Form {
       parser.on('error', () => fail(badField('body', 'The form cannot be read: it is cut off or malformed')));
       parser.on('finish', () => {
         clearTimeout(timer);
-        Promise.all(this.writing).then(() => resolve(), fail);
+        Promise.all(this.writing)
+          .then((files) => this.files.push(...files))
+          .then(() => resolve(), fail);
       });
       incoming.on('aborted', () => fail(new GatewayError('bad_request', 'The request body was cut off.')));
       incoming.on('error', () => fail(new GatewayError('bad_request', 'The request body was cut off.')));
@@ -174,7 +177,7 @@ class FormReader implements Form {
     stream: BusboyFileStream,
     fileName: string,
     contentType: string,
-  ): Promise<void> {
+  ): Promise<SpooledFile> {
     // An error of the parser ends this stream, too, and is told there.
     stream.on('error', () => {});
     this.streams.push(stream);
@@ -197,7 +200,7 @@ class FormReader implements Form {
     if (stream.truncated) throw tooLarge(this.limits);
     if (bytes === 0) throw badField(field, `The file in '${field}' is empty`);
     const read = (): AsyncIterable<Buffer> => createReadStream(path);
-    this.files.push({ field, fileName, contentType, bytes, path, read });
+    return { field, fileName, contentType, bytes, path, read };
   }
 }
 

@@ -137,6 +137,18 @@ describe('OpenAI’s shape', () => {
     expect(upstream.calls[0]?.path).toBe('/v1/images/edits');
   });
 
+  test('many pictures stay in the order they were sent in, the largest first', async () => {
+    const names = Array.from({ length: 8 }, (_, at) => `${at}.png`);
+    const image = names.map(
+      (name, at) => new File([png, Buffer.alloc(at === 0 ? 2_000_000 : 0)], name, { type: 'image/png' }),
+    );
+    for (let round = 0; round < 5; round++) {
+      await client().images.edit({ model: 'openai/gpt-image-1', prompt, image });
+      const parts = upstream.calls.splice(0).flatMap(partsOf);
+      expect(parts.map(({ fileName }) => fileName).filter((name) => name !== null)).toEqual(names);
+    }
+  });
+
   test('an edit as JSON; pictures that are none', async () => {
     const body = {
       model: 'openai/gpt-image-1',
