@@ -4,7 +4,7 @@
  */
 import { readFileSync, writeFileSync } from 'node:fs';
 import process from 'node:process';
-import type { Provider } from '../packages/server/src/providers/provider.ts';
+import { provable, type Provider } from '../packages/server/src/providers/provider.ts';
 import { vendors } from '../packages/server/src/providers/registry.ts';
 
 const page = new URL('../docs/providers.md', import.meta.url);
@@ -21,17 +21,53 @@ function address(vendor: Provider): string {
   return vendor.baseUrl === null ? 'to be configured' : code(vendor.baseUrl);
 }
 
-function proof(vendor: Provider): string {
-  const { sdk, covers } = vendor.proof;
-  if (sdk !== null) return `${sdk}: ${covers.join(', ')}`;
-  if (vendor.inProcess !== undefined) return 'part of the gateway';
-  return vendor.chat?.wire === 'openai-chat' ? 'OpenAI-compatible, untested' : 'untested';
+const words: Readonly<Record<(typeof provable)[number], string>> = {
+  chat: 'chat',
+  completion: 'completions',
+  embedding: 'embeddings',
+  image: 'images',
+  speech: 'speech',
+  transcription: 'transcription',
+  translation: 'translation',
+  video: 'video',
+};
+
+/** What the vendor's codecs do; completions that go as a chat message are chat. */
+const served = (vendor: Provider): (typeof provable)[number][] =>
+  provable.filter((name) =>
+    name === 'completion' ? vendor.completion?.wire === 'openai-completion' : vendor[name] !== undefined,
+  );
+
+function held(vendor: Provider): string[] {
+  return served(vendor).flatMap((name) => {
+    const proof = vendor.proof[name];
+    return proof === undefined
+      ? []
+      : [`| ${code(vendor.id)} | ${words[name]} | ${proof.sdk} | ${proof.covers.join('; ')} |`];
+  });
+}
+
+function untested(vendor: Provider): string[] {
+  if (vendor.inProcess !== undefined) return [];
+  const names = served(vendor).filter((name) => vendor.proof[name] === undefined);
+  return names.length === 0
+    ? []
+    : [`| ${code(vendor.id)} | ${names.map((name) => words[name]).join(', ')} |`];
 }
 
 function row(vendor: Provider): string {
   const names = [...vendor.keyNames, ...vendor.baseUrlNames].map(code).join(', ');
   const relayed = vendor.chat?.relay === undefined ? '' : 'yes';
-  const cells = [code(vendor.id), vendor.name, address(vendor), names, wires(vendor), relayed, proof(vendor)];
+  const modalities = served(vendor).map((name) => words[name]);
+  const cells = [
+    code(vendor.id),
+    vendor.name,
+    address(vendor),
+    names,
+    modalities.join(', '),
+    wires(vendor),
+    relayed,
+  ];
   return `| ${cells.join(' | ')} |`;
 }
 
@@ -48,12 +84,7 @@ kind (see [configuration](configuration.md)). Models are called as \`provider/mo
 **Relayed**: when the caller speaks the same wire (\`/v1\`), answers pass as the vendor's own bytes, so nothing is lost.
 Everything else is translated through the gateway's own form.
 
-**Proof**: no vendor is called from the tests. Instead the same call is made with the vendor's own npm SDK and with the
-gateway's codec against a recording server, and path, authorisation and body must agree; answers and streams in
-\`packages/server/test/fixtures\` must be read by that SDK without complaint. A vendor whose SDK was not held against the
-codec is marked *OpenAI-compatible, untested*: it is expected to work and nobody has shown it here.
-
-| id | vendor | base URL | environment | wire | relayed | proof |
+| id | vendor | base URL | environment | serves | chat wire | relayed |
 | --- | --- | --- | --- | --- | --- | --- |
 ${vendors.map(row).join('\n')}
 
@@ -65,6 +96,24 @@ Servers on this machine (${vendors
     .map((vendor) => vendor.name)
     .join(', ')}) need no key and are looked for at the address above. \`local/sandbox\` is described in
 [sandbox](sandbox.md).
+
+## What was proven
+
+No vendor is called from the tests. Instead the same call is made with the vendor's own npm SDK and with the gateway's codec
+against a recording server, and path, query, authorisation and body must agree; the vendor's documented answers and streams
+must be read alike by both. Where the vendor has no SDK on npm that knows the call, a package of Vercel's AI SDK stands in,
+and is named so.
+
+| vendor | modality | held against | covers |
+| --- | --- | --- | --- |
+${vendors.flatMap(held).join('\n')}
+
+Not held against anything, because the vendor has no SDK or nobody has done it yet. These are written from the vendors'
+documentation: they are expected to work and nobody has shown it here.
+
+| vendor | untested |
+| --- | --- |
+${vendors.flatMap(untested).join('\n')}
 `;
 }
 

@@ -1612,7 +1612,8 @@ export interface ModelIds {
     | 'mistral/voxtral-mini-tts-2603'
     | 'openai/gpt-4o-mini-tts'
     | 'openai/tts-1'
-    | 'openai/tts-1-hd';
+    | 'openai/tts-1-hd'
+    | 'xai/grok-tts';
   stt:
     | 'assemblyai/universal'
     | 'deepgram/nova-2'

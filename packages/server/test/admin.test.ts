@@ -47,7 +47,7 @@ beforeEach(async () => {
     baseUrlNames: [],
     baseUrl: 'https://api.openai.com/v1',
     auth: { header: 'authorization', prefix: 'Bearer ' },
-    proof: { sdk: null, covers: [] },
+    proof: {},
   };
   const ollama: Provider = { ...openai, id: 'ollama', keyNames: [], keyless: true, loopback: true };
   const vendors = new Map([openai, ollama].map((vendor) => [vendor.id, vendor]));

@@ -38,7 +38,7 @@ const vendor = (id: string): Provider => ({
   baseUrlNames: [],
   baseUrl: `https://${id}.test/v1`,
   auth: { header: 'authorization', prefix: 'Bearer ' },
-  proof: { sdk: null, covers: [] },
+  proof: {},
 });
 
 beforeAll(async () => {

@@ -19,7 +19,7 @@ const vendor = (id: string, more: Partial<Provider> = {}): Provider => ({
   baseUrlNames: [],
   baseUrl: `https://${id}.test`,
   auth: { header: 'authorization', prefix: 'Bearer ' },
-  proof: { sdk: null, covers: [] },
+  proof: {},
   ...more,
 });
 const vendors = new Map([

@@ -17,7 +17,7 @@ const vendor = (id: string, more: Partial<Provider> = {}): Provider => ({
   baseUrlNames: [`${id.toUpperCase()}_BASE_URL`],
   baseUrl: `https://${id}.test/v1`,
   auth: { header: 'authorization', prefix: 'Bearer ' },
-  proof: { sdk: null, covers: [] },
+  proof: {},
   ...more,
 });
 

@@ -11,10 +11,21 @@ const longestPollMs = 5_000;
 const text = (value: unknown): string | null => (typeof value === 'string' ? value : null);
 const seconds = (ms: unknown): number => (typeof ms === 'number' && ms >= 0 ? ms / 1000 : 0);
 
+const takesPrompt = /^(slam|universal-3)/;
+
+/** Fields of a form are text; the vendor wants JSON's types. */
+const typed = (params: Readonly<Record<string, unknown>>): Record<string, unknown> =>
+  Object.fromEntries(
+    Object.entries(params).map(([name, value]) => {
+      const isJson = typeof value === 'string' && /^(true|false|-?\d+(\.\d+)?|[[{][^]*[\]}])$/.test(value);
+      return [name, isJson ? (tryParse(Buffer.from(value)) ?? value) : value];
+    }),
+  );
+
 const transcription: TranscriptionCodec = {
   async run(request, target, exchange) {
-    if (request.prompt !== null && request.params['prompt'] === undefined)
-      throw badField('prompt', "Invalid value for 'prompt': this provider takes none; use word_boost");
+    if (request.prompt !== null && !takesPrompt.test(target.model))
+      throw badField('prompt', "Invalid value for 'prompt': this model takes none; use keyterms_prompt");
     const upload = await exchange.send({
       path: '/v2/upload',
       headers: { 'content-type': 'application/octet-stream' },
@@ -25,9 +36,10 @@ const transcription: TranscriptionCodec = {
     const created = await exchange.send({
       path: '/v2/transcript',
       body: JSON.stringify({
-        ...request.params,
+        ...typed(request.params),
         audio_url: url,
         speech_model: target.model,
+        ...(request.prompt === null ? {} : { prompt: request.prompt }),
         ...(request.language === null
           ? { language_detection: true }
           : { language_code: request.language.toLowerCase().replace('-', '_') }),
@@ -81,5 +93,10 @@ export const assemblyai: Provider = {
   baseUrl: 'https://api.assemblyai.com',
   auth: { header: 'authorization', prefix: '' },
   transcription,
-  proof: { sdk: null, covers: [] },
+  proof: {
+    transcription: {
+      sdk: 'assemblyai 4.41.5',
+      covers: ['upload', 'request', 'polling', 'answers with words'],
+    },
+  },
 };

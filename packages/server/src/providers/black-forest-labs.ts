@@ -90,5 +90,10 @@ export const blackForestLabs: Provider = {
   auth: { header: 'x-key' },
   hosts: ['bfl.ai'],
   image,
-  proof: { sdk: null, covers: [] },
+  proof: {
+    image: {
+      sdk: "@ai-sdk/black-forest-labs 2.0.41 (Vercel's)",
+      covers: ['requests', 'edits', 'polling', 'answers'],
+    },
+  },
 };

@@ -24,6 +24,17 @@ function modelOf(model: string, voice: string | null): string {
   return model.split('-').length > 2 ? model : `${model}-${voice}${voice.includes('-') ? '' : '-en'}`;
 }
 
+/** A list is a field repeated; what has no place in a query is left out. */
+function addParams(query: URLSearchParams, params: Readonly<Record<string, unknown>>): void {
+  for (const [name, value] of Object.entries(params)) {
+    const list = (Array.isArray(value) ? (value as unknown[]) : [value]).filter(
+      (each) => typeof each === 'string' || typeof each === 'number' || typeof each === 'boolean',
+    );
+    if (list.length > 0) query.delete(name);
+    for (const each of list) query.append(name, String(each));
+  }
+}
+
 const speech: SpeechCodec = {
   async run(request, target, exchange) {
     requireFormat(request.format, Object.keys(encodings) as AudioFormat[]);
@@ -33,9 +44,7 @@ const speech: SpeechCodec = {
       ...encodings[request.format],
       ...(request.speed === 1 ? {} : { speed: String(request.speed) }),
     });
-    for (const [name, value] of Object.entries(request.params))
-      if (typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean')
-        query.set(name, String(value));
+    addParams(query, request.params);
     const answer = await exchange.stream({
       path: `/v1/speak?${query.toString()}`,
       body: JSON.stringify({ text: request.input }),
@@ -51,9 +60,7 @@ const transcription: TranscriptionCodec = {
     const query = new URLSearchParams({ model: target.model, smart_format: 'true', utterances: 'true' });
     if (request.language === null) query.set('detect_language', 'true');
     else query.set('language', request.language);
-    for (const [name, value] of Object.entries(request.params))
-      if (typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean')
-        query.set(name, String(value));
+    addParams(query, request.params);
     const { contentType, bytes } = request.file;
     const { body } = await exchange.send({
       path: `/v1/listen?${query.toString()}`,
@@ -123,5 +130,8 @@ export const deepgram: Provider = {
   auth: { header: 'authorization', prefix: 'Token ' },
   speech,
   transcription,
-  proof: { sdk: null, covers: [] },
+  proof: {
+    speech: { sdk: '@deepgram/sdk 5.13.0', covers: ['requests', 'formats', 'sound'] },
+    transcription: { sdk: '@deepgram/sdk 5.13.0', covers: ['requests', 'answers with words'] },
+  },
 };

@@ -3,7 +3,7 @@ import { badField, GatewayError } from '../contract/errors.ts';
 import type { AudioFormat, TranscriptionAnswer, TranscriptWord } from '../contract/media.ts';
 import { audioTypes, requireFormat, requireSound, requireSpeed } from './audio-types.ts';
 import { isObject, parseUpstream, tryParse } from './exact-json.ts';
-import { multipart } from './multipart.ts';
+import { fieldsOf, multipart } from './multipart.ts';
 import type { Provider, SpeechCodec, TranscriptionCodec, UpstreamFailure } from './provider.ts';
 import { segmentsOf } from './transcripts.ts';
 
@@ -47,14 +47,14 @@ const speech: SpeechCodec = {
 
 const transcription: TranscriptionCodec = {
   async run(request, target, exchange) {
-    const { file, language, params } = request;
-    const fields: [string, string][] = [
-      ['model_id', target.model],
-      ['timestamps_granularity', 'word'],
-      ...(language === null ? [] : ([['language_code', language]] as [string, string][])),
-    ];
-    for (const [name, value] of Object.entries(params))
-      fields.push([name, typeof value === 'string' ? value : JSON.stringify(value)]);
+    const { file, language, temperature, params } = request;
+    const fields = fieldsOf({
+      model_id: target.model,
+      timestamps_granularity: 'word',
+      ...(language === null ? {} : { language_code: language }),
+      ...(temperature === null || temperature === 0 ? {} : { temperature }),
+      ...params,
+    });
     const { fileName, contentType, bytes } = file;
     const form = multipart([
       ...fields,
@@ -116,5 +116,8 @@ export const elevenlabs: Provider = {
   auth: { header: 'xi-api-key' },
   speech,
   transcription,
-  proof: { sdk: null, covers: [] },
+  proof: {
+    speech: { sdk: '@elevenlabs/elevenlabs-js 2.73.0', covers: ['requests', 'formats', 'sound'] },
+    transcription: { sdk: '@elevenlabs/elevenlabs-js 2.73.0', covers: ['requests', 'answers with words'] },
+  },
 };

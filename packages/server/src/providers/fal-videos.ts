@@ -13,8 +13,12 @@ const limits: VideoLimits = {
 };
 
 const text = (value: unknown): string | null => (typeof value === 'string' ? value : null);
-/** The queue's addresses name the application without what follows its second part. */
-const applicationOf = (model: string): string => model.split('/').slice(0, 2).join('/');
+/** The queue's addresses name the application without what follows its owner and name; some are in a namespace. */
+const applicationOf = (model: string): string =>
+  model
+    .split('/')
+    .slice(0, /^(workflows|comfy)\//.test(model) ? 3 : 2)
+    .join('/');
 
 export const falVideo: VideoCodec = {
   plan: (request) => planOf(request, limits),

@@ -62,5 +62,8 @@ export const fal: Provider = {
   places: { queue: 'https://queue.fal.run' },
   image,
   video: falVideo,
-  proof: { sdk: null, covers: [] },
+  proof: {
+    image: { sdk: '@fal-ai/client 1.10.1', covers: ['requests', 'edits', 'answers'] },
+    video: { sdk: '@fal-ai/client 1.10.1', covers: ['queue: submit, status, answer, cancel'] },
+  },
 };

@@ -76,5 +76,5 @@ export const luma: Provider = {
   baseUrl: 'https://api.lumalabs.ai/dream-machine/v1',
   auth: { header: 'authorization', prefix: 'Bearer ' },
   video,
-  proof: { sdk: null, covers: [] },
+  proof: { video: { sdk: 'lumaai 1.19.1', covers: ['submit with frames', 'poll', 'cancel', 'answers'] } },
 };

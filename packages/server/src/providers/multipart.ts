@@ -10,6 +10,16 @@ export interface FilePart {
   read(): AsyncIterable<Buffer>;
 }
 
+/** Parameters as fields: a list as one field each, anything but text as JSON. */
+export function fieldsOf(params: Readonly<Record<string, unknown>>): [string, string][] {
+  return Object.entries(params).flatMap(([name, value]) =>
+    (Array.isArray(value) ? (value as unknown[]) : [value]).map((each): [string, string] => [
+      name,
+      typeof each === 'string' ? each : JSON.stringify(each),
+    ]),
+  );
+}
+
 type Part = readonly [name: string, value: string] | FilePart;
 
 const escaped = (text: string): string =>

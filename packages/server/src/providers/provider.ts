@@ -265,9 +265,23 @@ export interface Provider {
   readonly proof: ProviderProof;
 }
 
-export interface ProviderProof {
-  /** The vendor's npm SDK whose requests and parser agree with the codec, with version; null = untested. */
-  readonly sdk: string | null;
-  /** What the statement covers. */
+/** What a codec may be held against an SDK for. */
+export const provable = [
+  'chat',
+  'completion',
+  'embedding',
+  'image',
+  'speech',
+  'transcription',
+  'translation',
+  'video',
+] as const;
+
+/** Whose requests and parser agree with the codec, name and version; and what that covers. */
+export interface Held {
+  readonly sdk: string;
   readonly covers: readonly string[];
 }
+
+/** Absent = untested. */
+export type ProviderProof = Partial<Record<(typeof provable)[number], Held>>;

@@ -73,5 +73,8 @@ export const replicate: Provider = {
   auth: { header: 'authorization', prefix: 'Bearer ' },
   image,
   video: replicateVideo,
-  proof: { sdk: null, covers: [] },
+  proof: {
+    image: { sdk: 'replicate 1.4.0', covers: ['official models', 'versions', 'edits', 'waiting', 'polling'] },
+    video: { sdk: 'replicate 1.4.0', covers: ['submit', 'poll', 'cancel', 'answers'] },
+  },
 };

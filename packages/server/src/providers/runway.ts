@@ -1,5 +1,5 @@
 /** Runway: tasks that are asked about until they are done. */
-import { GatewayError } from '../contract/errors.ts';
+import { badField, GatewayError } from '../contract/errors.ts';
 import type { VideoRequest } from '../contract/media.ts';
 import { isObject, parseUpstream, tryParse } from './exact-json.ts';
 import type { Provider, UpstreamFailure, VideoCodec } from './provider.ts';
@@ -23,7 +23,11 @@ function ratioOf({ size, aspectRatio }: VideoRequest): string {
 }
 
 const video: VideoCodec = {
-  plan: (request) => planOf(request, limits),
+  plan(request, target) {
+    if (request.image === null && target.model.endsWith('_turbo'))
+      throw badField('input_image', "'input_image' is required: this model works from a picture");
+    return planOf(request, limits);
+  },
   async submit(request, target, exchange) {
     const plan = planOf(request, limits);
     const { body } = await exchange.send({
@@ -76,5 +80,10 @@ export const runway: Provider = {
   auth: { header: 'authorization', prefix: 'Bearer ' },
   headers: { 'x-runway-version': '2024-11-06' },
   video,
-  proof: { sdk: null, covers: [] },
+  proof: {
+    video: {
+      sdk: '@runwayml/sdk 4.20.1',
+      covers: ['submit from words and from a picture', 'poll', 'cancel', 'answers'],
+    },
+  },
 };

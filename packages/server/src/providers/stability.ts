@@ -87,5 +87,5 @@ export const stability: Provider = {
   baseUrl: 'https://api.stability.ai',
   auth: { header: 'authorization', prefix: 'Bearer ' },
   image,
-  proof: { sdk: null, covers: [] },
+  proof: {},
 };

@@ -1,5 +1,6 @@
 /** A provider that makes videos as OpenAI does: done after some polls; the prompt can ask for other ends. */
 import type { Script, SeenCall } from '../upstream.ts';
+import { fieldsOf } from './transcriptions.ts';
 
 export const mp4 = Buffer.concat([Buffer.from('\0\0\0\x18ftypmp42'), Buffer.alloc(5_000, 7)]);
 
@@ -22,16 +23,18 @@ export function fakeVideos(polls = 3): FakeVideos {
       response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(body));
     };
     if (call.method === 'POST') {
-      const prompt = String(call.body['prompt']);
+      const isForm = call.headers['content-type']?.startsWith('multipart/') === true;
+      const body: Record<string, unknown> = isForm ? Object.fromEntries(fieldsOf(call)) : call.body;
+      const prompt = String(body['prompt']);
       const status = /\[status (\d+)\]/.exec(prompt)?.[1];
       if (status !== undefined)
         return json(Number(status), { error: { message: `The vendor says ${status}` } });
       const key = String(call.headers['idempotency-key']);
-      fake.submits.push({ key, body: call.body });
+      fake.submits.push({ key, body });
       const known = byKey.get(key);
       const id = known ?? `video_${jobs.size + 1}`;
       byKey.set(key, id);
-      const { seconds } = call.body;
+      const { seconds } = body;
       const length = typeof seconds === 'string' ? seconds : '4';
       if (known === undefined) jobs.set(id, { prompt, seconds: length, asked: 0 });
       return json(200, { id, object: 'video', status: 'queued', progress: 0 });

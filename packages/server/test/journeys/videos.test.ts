@@ -486,6 +486,11 @@ describe('vendors in their own wire', () => {
     expect(
       await run({ model: 'runway/gen4_turbo', duration: 5, input_image: 'https://example.com/a.png' }),
     ).toMatchObject({ status: 'completed', cost: 0.25 });
+    const wordsOnly = await gateway.post(`${path}/generations`, { model: 'runway/gen4_turbo', prompt });
+    expect([wordsOnly.status, await jsonOf(wordsOnly)]).toMatchObject([
+      400,
+      { details: { param: 'input_image' } },
+    ]);
     expect(upstream.calls.find(({ path: at }) => at === '/v1/image_to_video')).toMatchObject({
       body: { promptText: prompt, ratio: '1280:720', promptImage: 'https://example.com/a.png' },
       headers: { 'x-runway-version': '2024-11-06' },

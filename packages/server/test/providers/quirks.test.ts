@@ -1,4 +1,5 @@
 import { spawnSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import type { ChatRequest, JsonObject } from '../../src/contract/chat.ts';
@@ -476,6 +477,16 @@ describe('registry', () => {
     const { stdout, status } = spawnSync(process.execPath, [script, '--check'], { encoding: 'utf8' });
     expect(stdout).toBe('docs/providers.md is current\n');
     expect(status).toBe(0);
+  });
+
+  it('an SDK that was held against a codec is installed in the version that is named', () => {
+    const root = readFileSync(new URL('../../../../package.json', import.meta.url), 'utf8');
+    const { devDependencies } = JSON.parse(root) as { devDependencies: Record<string, string> };
+    for (const { id, proof } of vendors)
+      for (const { sdk } of Object.values(proof)) {
+        const [name = '', version] = sdk.split(' ');
+        expect([id, name, version]).toEqual([id, name, devDependencies[name]]);
+      }
   });
 
   it('a vendor without text completion gets the prompt as a message', () => {

@@ -12,6 +12,7 @@ export interface RecordedRequest {
   readonly headers: IncomingHttpHeaders;
   /** The body as text; '' when there was none. */
   readonly body: string;
+  readonly bytes: Buffer;
 }
 
 export interface Script {
@@ -30,24 +31,23 @@ export interface Recorder {
   readonly origin: string;
   /** In order of arrival. */
   readonly requests: RecordedRequest[];
-  /** Changes what later requests get. */
-  answer(script: Script): void;
+  /** Changes what later requests get: always the same, or what is made of each. */
+  answer(script: Script | ((request: RecordedRequest) => Script)): void;
   close(): Promise<void>;
 }
 
 export async function startRecorder(first: Script): Promise<Recorder> {
   const requests: RecordedRequest[] = [];
-  let script = first;
+  let script: Script | ((request: RecordedRequest) => Script) = first;
   const serve = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
     const parts: Buffer[] = [];
     for await (const part of request) parts.push(part as Buffer);
-    requests.push({
-      method: request.method ?? '',
-      path: request.url ?? '',
-      headers: request.headers,
-      body: Buffer.concat(parts).toString('utf8'),
-    });
-    const { status = 200, headers, body, chunks } = script;
+    const bytes = Buffer.concat(parts);
+    const { method = '', url: path = '' } = request;
+    const seen = { method, path, headers: request.headers, body: bytes.toString('utf8'), bytes };
+    requests.push(seen);
+    const scripted = typeof script === 'function' ? script(seen) : script;
+    const { status = 200, headers, body, chunks } = scripted;
     const type = chunks === undefined ? 'application/json' : 'text/event-stream';
     response.writeHead(status, { 'content-type': type, ...headers });
     if (chunks === undefined) {

@@ -27,12 +27,14 @@ export const anthropic: Provider = {
   chat,
   completion: completionFrom(chat, 'Anthropic'),
   proof: {
-    sdk: '@anthropic-ai/sdk 1.12.0',
-    covers: [
-      'request path, headers and body',
-      'messages, system, images, documents, tools, tool results, thinking, structured output, cache control',
-      'answers and streams: text, tools, thinking, refusal, usage',
-      'errors by status and inside a stream',
-    ],
+    chat: {
+      sdk: '@anthropic-ai/sdk 1.12.0',
+      covers: [
+        'request path, headers and body',
+        'messages, system, images, documents, tools, tool results, thinking, structured output, cache control',
+        'answers and streams: text, tools, thinking, refusal, usage',
+        'errors by status and inside a stream',
+      ],
+    },
   },
 };

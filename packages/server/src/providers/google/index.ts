@@ -20,6 +20,8 @@ const chat: ChatCodec = {
   decodeError: (status, body) => decodeError(status, body),
 };
 
+const genai = '@google/genai 3.1.0';
+
 export const google: Provider = {
   id: 'google',
   name: 'Google Gemini',
@@ -36,13 +38,25 @@ export const google: Provider = {
   transcription,
   video,
   proof: {
-    sdk: '@google/genai 3.1.0',
-    covers: [
-      'request path, headers and body',
-      'contents, system instruction, media, function calls and results, thought signatures, thinking, JSON by schema',
-      'answers and streams: text, function calls, thoughts, images, blocked prompts, usage',
-      'errors by status and inside a stream',
-      'embeddings',
-    ],
+    chat: {
+      sdk: genai,
+      covers: [
+        'request path, headers and body',
+        'contents, system instruction, media, function calls and results, thought signatures, thinking, JSON by schema',
+        'answers and streams: text, function calls, thoughts, images, blocked prompts, usage',
+        'errors by status and inside a stream',
+      ],
+    },
+    embedding: { sdk: genai, covers: ['requests', 'answers'] },
+    image: {
+      sdk: genai,
+      covers: [
+        'Gemini: requests, edits, answers',
+        'Imagen: body and answers (the SDK knows it at Vertex only)',
+      ],
+    },
+    speech: { sdk: genai, covers: ['requests', 'sound'] },
+    transcription: { sdk: genai, covers: ['requests', 'answers'] },
+    video: { sdk: "@ai-sdk/google 4.0.121 (Vercel's)", covers: ['submit with frames', 'poll', 'answers'] },
   },
 };

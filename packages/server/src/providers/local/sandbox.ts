@@ -204,5 +204,5 @@ export const local: Provider = {
   transcription,
   videoMaker,
   close: closeEngines,
-  proof: { sdk: null, covers: [] },
+  proof: {},
 };

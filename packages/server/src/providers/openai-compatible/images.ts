@@ -18,6 +18,8 @@ interface ImageQuirks {
   /** Parameters it knows beside prompt, model, n and size; others change nothing and are not sent. */
   readonly params: readonly string[];
   readonly edits?: 'form' | 'json';
+  /** What it calls bytes. */
+  readonly bytes?: 'base64';
   readonly apiVersion?: boolean;
 }
 
@@ -48,6 +50,7 @@ const rows: Readonly<Record<string, ImageQuirks>> = {
   together: {
     limit: 4,
     size: 'pixels',
+    bytes: 'base64',
     params: ['seed', 'negative_prompt', 'steps', 'guidance_scale', 'output_format', 'image_url'],
   },
   deepinfra: { limit: 4, size: 'size', params: ['user', 'seed'] },
@@ -110,7 +113,8 @@ function fieldsOf(request: ImageRequest, n: number, target: CallTarget, quirks: 
     if (pixels !== null) Object.assign(body, pixels);
   }
   // Bytes whenever the caller wants them; a link is cheaper to carry otherwise.
-  if (!isGptImage(target.model)) body['response_format'] = request.responseFormat ?? 'url';
+  if (!isGptImage(target.model))
+    body['response_format'] = request.responseFormat === 'b64_json' ? (quirks.bytes ?? 'b64_json') : 'url';
   return body;
 }
 

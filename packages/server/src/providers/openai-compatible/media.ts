@@ -5,6 +5,7 @@ import { embeddingCodecOf } from './embeddings.ts';
 import { imageCodecOf } from './images.ts';
 import { speechCodecOf } from './speech.ts';
 import { openaiVideo } from './videos.ts';
+import { xaiSpeech } from '../xai-speech.ts';
 import { xaiVideo } from '../xai-videos.ts';
 import { transcriptionCodecOf, translationCodecOf } from './transcriptions.ts';
 
@@ -16,7 +17,7 @@ export function mediaOf(vendor: string): Media {
   if (embedding !== undefined) media.embedding = embedding;
   const image = imageCodecOf(vendor);
   if (image !== undefined) media.image = image;
-  const speech = speechCodecOf(vendor);
+  const speech = vendor === 'xai' ? xaiSpeech : speechCodecOf(vendor);
   if (speech !== undefined) media.speech = speech;
   const transcription = transcriptionCodecOf(vendor);
   if (transcription !== undefined) media.transcription = transcription;

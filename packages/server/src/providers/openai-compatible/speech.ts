@@ -15,6 +15,8 @@ interface SpeechQuirks {
   /** Takes `instructions`; others ignore or refuse them, so they are not sent. */
   readonly instructions: boolean;
   readonly voiceField?: 'voice_id';
+  /** What it calls a format, where that is not OpenAI's word, with what makes the sound the same. */
+  readonly names?: Partial<Record<AudioFormat, JsonObject>>;
   /** Answers JSON with base64 in `audio_data`. */
   readonly inJson?: boolean;
   readonly apiVersion?: boolean;
@@ -26,7 +28,13 @@ const own: SpeechQuirks = { ...plain, voice: null };
 const rows: Readonly<Record<string, SpeechQuirks>> = {
   openai: plain,
   azure: { ...plain, apiVersion: true },
-  groq: { formats: ['wav', 'mp3', 'flac', 'opus'], speed: [0.5, 5], voice: 'troy', instructions: false },
+  groq: {
+    formats: ['wav', 'mp3', 'flac', 'opus'],
+    speed: [0.5, 5],
+    voice: 'troy',
+    instructions: false,
+    names: { opus: { response_format: 'ogg' } },
+  },
   mistral: {
     formats: ['mp3', 'wav', 'pcm', 'flac', 'opus'],
     speed: [1, 1],
@@ -35,7 +43,14 @@ const rows: Readonly<Record<string, SpeechQuirks>> = {
     voiceField: 'voice_id',
     inJson: true,
   },
-  together: { formats: ['mp3', 'wav', 'pcm'], speed: [1, 1], voice: 'tara', instructions: false },
+  together: {
+    formats: ['mp3', 'wav', 'pcm'],
+    speed: [1, 1],
+    voice: 'tara',
+    instructions: false,
+    // As raw PCM of OpenAI: 24 kHz, 16 bit, mono.
+    names: { pcm: { response_format: 'raw', response_encoding: 'pcm_s16le', sample_rate: 24_000 } },
+  },
   deepinfra: {
     formats: ['mp3', 'opus', 'flac', 'wav', 'pcm'],
     speed: [0.25, 4],
@@ -56,7 +71,7 @@ function encode(request: SpeechRequest, target: CallTarget, quirks: SpeechQuirks
   const voice = request.voice ?? quirks.voice;
   if (voice !== null) body[quirks.voiceField ?? 'voice'] = voice;
   if (request.instructions !== null && quirks.instructions) body['instructions'] = request.instructions;
-  body['response_format'] = request.format;
+  Object.assign(body, quirks.names?.[request.format] ?? { response_format: request.format });
   if (request.speed !== 1) body['speed'] = request.speed;
   if (quirks.inJson === true) body['stream'] = false;
   return JSON.stringify(body);

@@ -8,7 +8,7 @@ import type {
   TranscriptWord,
 } from '../../contract/media.ts';
 import { count, noUsage, type TokenUsage } from '../../contract/usage.ts';
-import { multipart } from '../multipart.ts';
+import { fieldsOf, multipart } from '../multipart.ts';
 import type { CallTarget, Provider, TranscriptionCodec } from '../provider.ts';
 import { segmentsOf } from '../transcripts.ts';
 import { decodeError } from './errors.ts';
@@ -20,8 +20,8 @@ interface TranscriptionQuirks {
   /** Which models translate, where any does. */
   readonly translates?: RegExp;
   readonly apiVersion?: boolean;
-  /** Refuses a temperature and a prompt. */
-  readonly bare?: boolean;
+  /** Knows no prompt. */
+  readonly noPrompt?: boolean;
 }
 
 const verbose: TranscriptionQuirks = { times: 'verbose_json' };
@@ -36,7 +36,7 @@ const rows: Readonly<Record<string, TranscriptionQuirks>> = {
   together: { ...verbose, translates: any },
   fireworks: { ...verbose, translates: any },
   deepinfra: verbose,
-  mistral: { times: 'always', bare: true },
+  mistral: { times: 'always', noPrompt: true },
   vllm: { ...verbose, translates: any },
   'openai-compatible': { ...verbose, translates: any },
 };
@@ -59,7 +59,7 @@ export function translationCodecOf(vendor: string): Provider['translation'] {
 const wantsTimes = ({ format, granularities }: TranscriptionRequest): boolean =>
   format === 'srt' || format === 'vtt' || format === 'verbose_json' || granularities.length > 0;
 
-function fieldsOf(
+function formOf(
   task: 'transcriptions' | 'translations',
   request: TranscriptionRequest,
   target: CallTarget,
@@ -67,8 +67,8 @@ function fieldsOf(
 ): [string, string][] {
   const fields: [string, string][] = [['model', target.model]];
   if (request.language !== null && task === 'transcriptions') fields.push(['language', request.language]);
-  if (request.prompt !== null && quirks.bare !== true) fields.push(['prompt', request.prompt]);
-  if (request.temperature !== null && request.temperature !== 0 && quirks.bare !== true)
+  if (request.prompt !== null && quirks.noPrompt !== true) fields.push(['prompt', request.prompt]);
+  if (request.temperature !== null && request.temperature !== 0)
     fields.push(['temperature', String(request.temperature)]);
   if (wantsTimes(request)) {
     if (textOnly.test(target.model))
@@ -81,10 +81,7 @@ function fieldsOf(
     const name = quirks.times === 'always' ? 'timestamp_granularities' : 'timestamp_granularities[]';
     if (task === 'transcriptions') for (const unit of units) fields.push([name, unit]);
   } else if (quirks.times === 'verbose_json') fields.push(['response_format', 'json']);
-  for (const [name, value] of Object.entries(request.params)) {
-    for (const each of Array.isArray(value) ? (value as unknown[]) : [value])
-      fields.push([name, typeof each === 'string' ? each : JSON.stringify(each)]);
-  }
+  fields.push(...fieldsOf(request.params));
   return fields;
 }
 
@@ -93,7 +90,7 @@ function codec(task: 'transcriptions' | 'translations', quirks: TranscriptionQui
     async run(request, target, exchange) {
       const { fileName, contentType, bytes } = request.file;
       const file = { name: 'file', fileName, contentType, bytes, read: () => request.file.read() };
-      const form = multipart([...fieldsOf(task, request, target, quirks), file]);
+      const form = multipart([...formOf(task, request, target, quirks), file]);
       const version = quirks.apiVersion === true ? target.options['api_version'] : undefined;
       const query = version === undefined ? '' : `?api-version=${encodeURIComponent(version)}`;
       const answer = await exchange.send({

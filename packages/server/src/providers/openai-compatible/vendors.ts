@@ -1,8 +1,9 @@
 /** Vendors that speak OpenAI's wire, one row each. Base URLs and key names are the vendors' own, as of 2026-11-25. */
 import { completionFrom } from '../prompt-as-chat.ts';
-import type { AuthScheme, Provider, ProviderProof } from '../provider.ts';
+import type { AuthScheme, Provider } from '../provider.ts';
 import { openaiChatCodec, openaiCompletionCodec } from './codec.ts';
 import { mediaOf } from './media.ts';
+import { proofs } from './proofs.ts';
 import { quirks, type Quirks } from './quirks.ts';
 
 interface VendorRow {
@@ -17,16 +18,10 @@ interface VendorRow {
   readonly baseUrlNames?: readonly string[];
   readonly auth?: AuthScheme;
   readonly headers?: Readonly<Record<string, string>>;
-  readonly proof?: ProviderProof;
   readonly loopback?: boolean;
 }
 
 const bearer: AuthScheme = { header: 'authorization', prefix: 'Bearer ' };
-const untested: ProviderProof = { sdk: null, covers: [] };
-
-/** test/providers/openai-sdk.test.ts holds each of these. */
-const proven = (sdk: string, ...covers: readonly string[]): ProviderProof => ({ sdk, covers });
-const answers = ['answers', 'streams', 'errors'];
 
 function vendor(row: VendorRow): Provider {
   const chat = openaiChatCodec(row.quirks);
@@ -43,7 +38,7 @@ function vendor(row: VendorRow): Provider {
     chat,
     completion: row.completion === true ? openaiCompletionCodec(row.quirks) : completionFrom(chat, row.name),
     ...mediaOf(row.id),
-    proof: row.proof ?? untested,
+    proof: proofs[row.id] ?? {},
   };
 }
 
@@ -53,7 +48,6 @@ export const openaiCompatible: readonly Provider[] = [
     name: 'OpenAI',
     baseUrl: 'https://api.openai.com/v1',
     quirks: quirks.openai,
-    proof: proven('openai 7.57.0', 'chat requests', 'completion requests', ...answers),
     completion: true,
   }),
   vendor({
@@ -61,7 +55,6 @@ export const openaiCompatible: readonly Provider[] = [
     name: 'Azure OpenAI',
     baseUrl: null,
     quirks: quirks.azure,
-    proof: proven('openai 7.57.0 (AzureOpenAI)', 'chat requests'),
     completion: true,
     keyNames: ['AZURE_OPENAI_API_KEY'],
     baseUrlNames: ['AZURE_OPENAI_BASE_URL'],
@@ -72,7 +65,6 @@ export const openaiCompatible: readonly Provider[] = [
     name: 'DeepSeek',
     baseUrl: 'https://api.deepseek.com',
     quirks: quirks.deepseek,
-    proof: proven('openai 7.57.0', 'chat requests', ...answers),
     completion: true,
   }),
   vendor({
@@ -80,7 +72,6 @@ export const openaiCompatible: readonly Provider[] = [
     name: 'xAI',
     baseUrl: 'https://api.x.ai/v1',
     quirks: quirks.xai,
-    proof: proven('openai 7.57.0', 'chat requests', ...answers),
     completion: true,
   }),
   vendor({
@@ -88,21 +79,18 @@ export const openaiCompatible: readonly Provider[] = [
     name: 'Mistral AI',
     baseUrl: 'https://api.mistral.ai/v1',
     quirks: quirks.mistral,
-    proof: proven('@mistralai/mistralai 2.7.0', 'chat requests', 'answers', 'streams'),
   }),
   vendor({
     id: 'groq',
     name: 'Groq',
     baseUrl: 'https://api.groq.com/openai/v1',
     quirks: quirks.groq,
-    proof: proven('groq-sdk 1.6.0', 'chat requests', ...answers),
   }),
   vendor({
     id: 'together',
     name: 'Together AI',
     baseUrl: 'https://api.together.xyz/v1',
     quirks: quirks.together,
-    proof: proven('together-ai 0.52.0', 'chat requests', 'completion requests', ...answers),
     completion: true,
     keyNames: ['TOGETHER_AI_API_KEY'],
   }),
@@ -194,7 +182,6 @@ export const openaiCompatible: readonly Provider[] = [
     baseUrl: 'https://api.cohere.ai',
     quirks: quirks.cohere,
     keyNames: ['CO_API_KEY'],
-    proof: proven('cohere-ai 8.1.0', 'embedding requests', 'embedding answers'),
   }),
 ];
 

@@ -1,7 +1,7 @@
 /** Videos of OpenAI (Sora), and of servers that speak its wire. */
 import { badField } from '../../contract/errors.ts';
 import type { VideoRequest } from '../../contract/media.ts';
-import { multipart } from '../multipart.ts';
+import { multipart, type FilePart } from '../multipart.ts';
 import type { CallTarget, VideoCodec } from '../provider.ts';
 import { inlinePicture, jobId, planOf, type VideoLimits } from '../video-plans.ts';
 import { decodeError } from './errors.ts';
@@ -21,6 +21,23 @@ function sizeOf(request: VideoRequest): string | null {
   return isTall ? '720x1280' : '1280x720';
 }
 
+function pictureOf(request: VideoRequest): FilePart[] {
+  const picture = request.image === null ? null : inlinePicture(request.image);
+  if (picture === null) return [];
+  const bytes = Buffer.from(picture.base64, 'base64');
+  return [
+    {
+      name: 'input_reference',
+      fileName: `reference.${picture.contentType.slice('image/'.length)}`,
+      contentType: picture.contentType,
+      bytes: bytes.length,
+      async *read() {
+        yield bytes;
+      },
+    },
+  ];
+}
+
 export const openaiVideo: VideoCodec = {
   plan(request, target) {
     if (request.lastFrame !== null)
@@ -32,33 +49,16 @@ export const openaiVideo: VideoCodec = {
   async submit(request, target, exchange) {
     const plan = planOf(request, limitsOf(target));
     const size = sizeOf(request);
-    const fields: Record<string, unknown> = {
-      prompt: request.prompt,
-      model: target.model,
-      seconds: String(plan.seconds),
-      ...(size === null ? {} : { size }),
-    };
-    const picture = request.image === null ? null : inlinePicture(request.image);
-    let body: Buffer;
-    if (picture === null) ({ body } = await exchange.send({ path: '/videos', body: JSON.stringify(fields) }));
-    else {
-      const bytes = Buffer.from(picture.base64, 'base64');
-      const extension = picture.contentType.slice('image/'.length);
-      const form = multipart([
-        ...Object.entries(fields).map(([name, value]) => [name, String(value)] as const),
-        {
-          name: 'input_reference',
-          fileName: `reference.${extension}`,
-          contentType: picture.contentType,
-          bytes: bytes.length,
-          async *read() {
-            yield bytes;
-          },
-        },
-      ]);
-      const headers = { 'content-type': form.contentType };
-      ({ body } = await exchange.send({ path: '/videos', headers, body: form.body }));
-    }
+    // A form even without a picture, as the vendor documents it.
+    const fields: [string, string][] = [
+      ['prompt', request.prompt],
+      ['model', target.model],
+      ['seconds', String(plan.seconds)],
+    ];
+    if (size !== null) fields.push(['size', size]);
+    const form = multipart([...fields, ...pictureOf(request)]);
+    const headers = { 'content-type': form.contentType };
+    const { body } = await exchange.send({ path: '/videos', headers, body: form.body });
     const id = jobId(parseObject(body.toString('utf8'))['id']);
     if (id === null) throw malformed('no id');
     return id;
