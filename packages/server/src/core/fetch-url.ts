@@ -13,7 +13,7 @@ export async function fetchUrl(
   param: string,
   allowPrivate: boolean,
   timeouts: Timeouts,
-  fetch: (origin: string, request: UpstreamRequest) => Promise<UpstreamAnswer>,
+  fetch: (url: URL, request: UpstreamRequest) => Promise<UpstreamAnswer>,
 ): Promise<{ contentType: string; body: Buffer }> {
   const limits = { ...timeouts, firstByteMs: patienceMs, idleMs: patienceMs, totalMs: patienceMs };
   const refuse = (message: string): GatewayError => new GatewayError('bad_request', message, { param });
@@ -28,7 +28,7 @@ export async function fetchUrl(
       body: null,
       timeouts: limits,
     };
-    const answer = await fetch(url.origin, request).catch((error: GatewayError) => {
+    const answer = await fetch(url, request).catch((error: GatewayError) => {
       if (error.code !== 'url_not_allowed') throw refuse(`The URL in '${param}' could not be fetched.`);
       throw new GatewayError('url_not_allowed', error.message, { param });
     });

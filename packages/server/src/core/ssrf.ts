@@ -1,11 +1,10 @@
 /**
- * Which addresses a URL given by a caller may reach: public unicast ones only. Checked inside the connector on the
+ * Which addresses a URL given by a caller may reach: public unicast ones only. Checked as the connection is made, on the
  * address actually dialled, so neither another spelling of 127.0.0.1 nor a name that changes its mind gets through.
  */
 import { lookup as dnsLookup, type LookupAddress } from 'node:dns';
 import { isIP, type LookupFunction } from 'node:net';
 import ipaddr from 'ipaddr.js';
-import { buildConnector } from 'undici';
 import { GatewayError } from '../contract/errors.ts';
 
 /**
@@ -37,14 +36,11 @@ const guardedLookup: LookupFunction = (hostname, options, callback) => {
   });
 };
 
-/** A connector that dials public addresses only. undici asks no lookup for literal addresses, so those are checked here. */
-export function publicConnector(timeoutMs: number): buildConnector.connector {
-  const connect = buildConnector({ timeout: timeoutMs, lookup: guardedLookup });
-  return (options, callback) => {
-    const host = options.hostname.replace(/^\[|\]$/g, '');
-    if (isIP(host) !== 0 && !isPublicAddress(host)) callback(refused(), null);
-    else connect(options, callback);
-  };
+/** How to dial public addresses only. A literal address is not looked up, so it is checked here. Throws `url_not_allowed`. */
+export function publicLookup(url: URL): LookupFunction {
+  const host = url.hostname.replace(/^\[|\]$/g, '');
+  if (isIP(host) !== 0 && !isPublicAddress(host)) throw refused();
+  return guardedLookup;
 }
 
 /** The URL parsed, or a 400 naming the field. Only https; the port must be 443 and no credentials may be in it. */

@@ -1,6 +1,7 @@
 /** The HTTP server round the application: what a hostile or broken peer may not do, and how long a slow one may take. */
 import { randomUUID } from 'node:crypto';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
 import { getRequestListener } from '@hono/node-server';
 import { encodeNativeError } from '../dialects/native/errors.ts';
 import { encodeOpenaiError } from '../dialects/openai/errors.ts';
@@ -46,6 +47,8 @@ function refuse(
 /** Not yet listening. */
 export function createHttpServer(app: App, raw: RawRoutes = new RawRoutes()): Server {
   const listener = getRequestListener(app.fetch, { overrideGlobalObjects: false });
+  /** A request was refused on these: what is behind it may already have been read, and is not served. */
+  const distrusted = new WeakSet<Socket>();
   const server = createServer(
     {
       headersTimeout: 10_000,
@@ -55,20 +58,26 @@ export function createHttpServer(app: App, raw: RawRoutes = new RawRoutes()): Se
       connectionsCheckingInterval: 2_000,
       maxHeaderSize: 16_384,
       noDelay: true,
+      // Refused below, as everything else is.
+      requireHostHeader: false,
     },
     (incoming, outgoing) => {
+      if (distrusted.has(incoming.socket)) return;
       const problem = problemOf(incoming);
-      if (problem === null) {
-        const handler = raw.find(incoming.method, incoming.url ?? '');
-        if (handler === null) void listener(incoming, outgoing);
-        else handler(incoming, outgoing);
-      } else refuse(incoming, outgoing, 400, problem);
+      if (problem !== null) {
+        distrusted.add(incoming.socket);
+        return refuse(incoming, outgoing, 400, problem);
+      }
+      const handler = raw.find(incoming.method, incoming.url ?? '');
+      if (handler === null) void listener(incoming, outgoing);
+      else handler(incoming, outgoing);
     },
   );
   // Node's own answer would leave the connection open.
-  server.on('checkExpectation', (incoming, outgoing) =>
-    refuse(incoming, outgoing, 417, 'The Expect header names something this server does not do.'),
-  );
+  server.on('checkExpectation', (incoming, outgoing) => {
+    distrusted.add(incoming.socket);
+    refuse(incoming, outgoing, 417, 'The Expect header names something this server does not do.');
+  });
   server.on('clientError', (error: NodeJS.ErrnoException, socket) => {
     if (!socket.writable || error.code === 'ECONNRESET') {
       socket.destroy();
