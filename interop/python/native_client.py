@@ -35,7 +35,7 @@ def printed(frames):
     return "".join(frame["data"] for frame in frames if isinstance(frame.get("data"), str))
 
 
-@check
+@check("account")
 def construct():
     """the constructor exchanges the key for a token and a cookie"""
     assert indoxhub.__version__ == "0.2.2", indoxhub.__version__
@@ -43,20 +43,20 @@ def construct():
     assert client.session.cookies.get("access_token") == client.access_token
 
 
-@check
+@check("account")
 def trailing_slash():
     """a base URL with a trailing slash"""
     assert Client(api_key=KEY, base_url=URL + "/", timeout=30).chat(HELLO)["success"] is True
 
 
-@check
+@check("account")
 def context_manager():
     """the client as a context manager"""
     with client_of(KEY) as other:
         assert other.chat(HELLO)["data"] == "You said: Hello there"
 
 
-@check
+@check("account")
 def cookie_only():
     """the cookie alone authenticates"""
     other = client_of(KEY)
@@ -64,7 +64,7 @@ def cookie_only():
     assert other.chat(HELLO)["data"] == "You said: Hello there"
 
 
-@check
+@check("errors")
 def bad_key():
     """a wrong key: AuthenticationError from the constructor, the key not in its text"""
     bad = "indox-" + "a" * 32
@@ -72,7 +72,7 @@ def bad_key():
     assert bad not in str(error)
 
 
-@check
+@check("retry")
 def expired_token():
     """an expired token is exchanged again, once, and the call goes through"""
     other = client_of(KEY)
@@ -86,7 +86,7 @@ def expired_token():
     assert other.access_token != EXPIRED_TOKEN
 
 
-@check
+@check("retry")
 def expired_token_stream():
     """an expired token before a stream, too"""
     other = client_of(KEY)
@@ -95,7 +95,7 @@ def expired_token_stream():
     assert joined(other.chat(HELLO, stream=True)) == "You said: Hello there"
 
 
-@check
+@check("account")
 def test_connection():
     """test_connection()"""
     answer = client.test_connection()
@@ -104,7 +104,7 @@ def test_connection():
     assert answer["server_info"]["status"] == "ok", answer
 
 
-@check
+@check("chat")
 def chat():
     """chat(): the native envelope"""
     answer = client.chat(HELLO)
@@ -123,14 +123,14 @@ def chat():
     assert answer["choices"][0]["message"]["content"] == answer["data"]
 
 
-@check
+@check("chat")
 def chat_parts():
     """chat() with content as a list of parts"""
     answer = client.chat([{"role": "user", "content": [{"type": "text", "text": "in parts"}]}])
     assert answer["data"] == "You said: in parts"
 
 
-@check
+@check("stream")
 def chat_stream():
     """chat(stream=True): every frame parsed, text joined once, usage at the end"""
     frames = list(client.chat(HELLO, stream=True))
@@ -145,7 +145,7 @@ def chat_stream():
     assert [f["finish_reason"] for f in finish] == ["stop"]
 
 
-@check
+@check("stop")
 def stream_stop():
     """a stream stopped by its request id ends with finish_reason cancelled"""
     frames = []
@@ -159,7 +159,7 @@ def stream_stop():
     assert [f for f in frames if f.get("type") == "usage_final"][0]["cost_usd"] > 0
 
 
-@check
+@check("errors")
 def stream_break():
     """an error inside a stream raises APIError after the text"""
     got = []
@@ -172,7 +172,7 @@ def stream_break():
     assert joined(got) == "You said: [break]"
 
 
-@check
+@check("stream")
 def heartbeats():
     """heartbeats before a late first token are not seen; an error after them is"""
     assert joined(client.chat(say("[late]"), stream=True)) == "You said: [late]"
@@ -185,7 +185,7 @@ def heartbeats():
         raise AssertionError("nothing was raised")
 
 
-@check
+@check("completion")
 def completion():
     """completion()"""
     answer = client.completion("Once upon a time")
@@ -193,7 +193,7 @@ def completion():
     assert answer["usage"]["tokens_total"] == 20
 
 
-@check
+@check("completion")
 def completion_stream():
     """completion(stream=True)"""
     frames = list(client.completion("Once upon a time", stream=True))
@@ -201,7 +201,7 @@ def completion_stream():
     assert printed(frames) == joined(frames)
 
 
-@check
+@check("chat")
 def sandbox():
     """the keyless local model, whole and streamed"""
     answer = client.chat(HELLO, model="local/sandbox")
@@ -209,7 +209,7 @@ def sandbox():
     assert joined(client.chat(HELLO, model="local/sandbox", stream=True)) == answer["data"]
 
 
-@check
+@check("chat")
 def parameters():
     """keyword extras reach the vendor; nulls and our own fields do not"""
     sent = json.loads(client.chat(say("[params]"), top_p=0.5, seed=42, stop=["x"], session_id="s")["data"])
@@ -219,21 +219,21 @@ def parameters():
         assert name not in sent, sent
 
 
-@check
+@check("chat")
 def nested_parameters():
     """additional_params given as a keyword arrive although the client wraps them again"""
     sent = json.loads(client.chat(say("[params]"), additional_params={"seed": 7}, top_p=0.25)["data"])
     assert sent["seed"] == 7 and sent["top_p"] == 0.25, sent
 
 
-@check
+@check("chat")
 def provider_keyword():
     """provider= beside a bare model name"""
     answer = client.chat(HELLO, model="gpt-4o-mini", provider="openai")
     assert answer["provider"] == "openai" and answer["model"] == "gpt-4o-mini"
 
 
-@check
+@check("tools")
 def tools():
     """a tool call arrives in data and choices; its result is answered"""
     tool = {"type": "function", "function": {"name": "weather", "parameters": {"type": "object", "properties": {}}}}
@@ -256,7 +256,7 @@ def tools():
     assert "".join(pieces) == '{"city":"Oslo"}'
 
 
-@check
+@check("cost")
 def byok():
     """byok_api_key reaches the vendor as its key, costs nothing and is said"""
     answer = client.chat(say("[key]"), byok_api_key="sk-of-the-caller-1234")
@@ -265,7 +265,7 @@ def byok():
     assert client.chat(say("[key]"))["data"] == "Bearer sk-of-the-gateway"
 
 
-@check
+@check("errors")
 def byok_rejected():
     """a rejected BYOK key is no AuthenticationError and is not in the text"""
     error = raises(
@@ -275,7 +275,7 @@ def byok_rejected():
     assert "sk-of-the-caller" not in str(error)
 
 
-@check
+@check("models")
 def models():
     """models(), models(provider), get_model_info()"""
     providers = client.models()
@@ -290,7 +290,7 @@ def models():
     assert "chat" in info["capabilities"] and info["byok"] is True
 
 
-@check
+@check("account")
 def usage():
     """get_usage() counts this account's calls exactly"""
     other = client_of(account_key("1.00"))
@@ -305,20 +305,20 @@ def usage():
     assert report["daily_usage"][0]["requests"] == 3
 
 
-@check
+@check("errors")
 def invalid_parameters():
     """InvalidParametersError names the field"""
     raises(errors.InvalidParametersError, lambda: client.chat(HELLO, temperature=9), "temperature")
     raises(errors.InvalidParametersError, lambda: client.chat([]), "messages")
 
 
-@check
+@check("errors")
 def validation_error():
     """ValidationError when the vendor calls it one"""
     raises(errors.ValidationError, lambda: client.chat(say("[status 400 validation failed]")), "validation failed")
 
 
-@check
+@check("errors")
 def unconfigured_provider():
     """a provider without a key is an InvalidParametersError that names the variable"""
     raises(
@@ -328,26 +328,26 @@ def unconfigured_provider():
     )
 
 
-@check
+@check("errors")
 def provider_not_found():
     """ProviderNotFoundError"""
     raises(errors.ProviderNotFoundError, lambda: client.chat(HELLO, model="nobody/gpt"), "nobody")
     raises(errors.ProviderNotFoundError, lambda: client.models("nobody"))
 
 
-@check
+@check("errors")
 def model_not_found():
     """ModelNotFoundError"""
     raises(errors.ModelNotFoundError, lambda: client.get_model_info("openai", "no-such"), "openai/no-such")
 
 
-@check
+@check("errors")
 def model_not_available():
     """ModelNotAvailableError when the vendor does not know the model"""
     raises(errors.ModelNotAvailableError, lambda: client.chat(say("[status 404]"), model=FAILING))
 
 
-@check
+@check("errors")
 def insufficient_credits():
     """InsufficientCreditsError, whole and streamed"""
     poor = client_of(account_key("0.000001"))
@@ -355,7 +355,7 @@ def insufficient_credits():
     raises(errors.InsufficientCreditsError, lambda: poor.chat(HELLO, stream=True))
 
 
-@check
+@check("errors")
 def rate_limit():
     """RateLimitError by the key's own limit, and by the vendor's"""
     limited = client_of(account_key(rpm=2))
@@ -365,14 +365,14 @@ def rate_limit():
     raises(errors.RateLimitError, lambda: client.chat(say("[status 429]"), model=BUSY))
 
 
-@check
+@check("errors")
 def request_error():
     """RequestError when the vendor fails; a vendor's 401 is no AuthenticationError"""
     raises(errors.RequestError, lambda: client.chat(say("[status 502]"), model=FAILING), "502")
     raises(errors.RequestError, lambda: client.chat(say("[status 401]"), model=FAILING))
 
 
-@check
+@check("errors")
 def api_error():
     """APIError for a model the key may not use (403)"""
     narrow = client_of(account_key(allowed_models=["local/*"]))
@@ -380,7 +380,7 @@ def api_error():
     assert narrow.chat(HELLO, model="local/sandbox")["success"]
 
 
-@check
+@check("errors")
 def revoked():
     """a key revoked under a client: AuthenticationError within a second"""
     from checks import admin
@@ -393,13 +393,13 @@ def revoked():
     raises(errors.AuthenticationError, lambda: other.chat(HELLO), "revoked")
 
 
-@check
+@check("errors")
 def resemble():
     """client.resemble: ResembleBusinessPlanError"""
     raises(errors.ResembleBusinessPlanError, lambda: client.resemble.tts.list_voices(), "business-plan")
 
 
-@check
+@check("errors")
 def network_error():
     """NetworkError when nobody listens"""
     with socket.socket() as free:
@@ -411,7 +411,7 @@ def network_error():
     raises(errors.NetworkError, lambda: Client(api_key=KEY, base_url=f"http://127.0.0.1:{port}", timeout=5))
 
 
-@check
+@check("embed")
 def embeddings():
     """client.embeddings: plain vectors in order, dimensions, usage; one text and many; the default model"""
     answer = client.embeddings(["one", "three"], model="openai/text-embedding-3-small")
@@ -422,7 +422,7 @@ def embeddings():
     assert single["model"] == "text-embedding-3-small" and single["data"][0][0] == 7
     raises(errors.InvalidParametersError, lambda: client.embeddings([]), "text")
 
-@check
+@check("speech")
 def text_to_speech():
     """client.text_to_speech: a link that a plain GET opens, characters and cost"""
     answer = client.text_to_speech("Hello there", model="openai/tts-1", voice="nova", response_format="mp3", speed=1.0)
@@ -432,7 +432,7 @@ def text_to_speech():
     assert answer["usage"]["characters"] == 11 and abs(answer["usage"]["cost"] - 0.000165) < 1e-12
     raises(errors.InvalidParametersError, lambda: client.text_to_speech("x", speed=9), "speed")
 
-@check
+@check("transcribe")
 def speech_to_text():
     """client.speech_to_text: text, words, subtitles, length and cost; translate_audio"""
     path = silence(3)
@@ -447,7 +447,7 @@ def speech_to_text():
     assert client.speech_to_text(path, model="openai/whisper-1", response_format="srt")["text"].startswith("1\n00:00:00,000")
     assert client.translate_audio(path, model="openai/whisper-1")["text"] == "Hello there. General Kenobi."
 
-@check
+@check("image")
 def images():
     """client.images: a link, base64, and what the client leaves out for gpt-image and Google"""
     answer = client.images("A fox", model="openai/dall-e-3", size="1024x1024", quality="standard")
@@ -458,7 +458,7 @@ def images():
     assert "b64_json" in gpt["data"][0] and gpt["usage"]["cost"] > 0
     raises(errors.InvalidParametersError, lambda: client.images("A fox", model="google/imagen-4.0-generate-001"), "GEMINI_API_KEY")
 
-@check
+@check("video")
 def local_video():
     """client.videos and wait_for_video_job of local/motion, which needs no key: a film that opens"""
     started = client.videos("a quiet lake", model="local/motion", duration=1, size="128x72")
@@ -476,7 +476,7 @@ def local_video():
     assert client.get_video_job_status(endless)["status"] == "cancelled"
 
 
-@check
+@check("video")
 def videos():
     """client.videos, wait_for_video_job, list_video_jobs, cancel_video_job"""
     started = client.videos("A fox", model="openai/sora-2", duration=4)

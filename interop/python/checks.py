@@ -18,10 +18,14 @@ MODEL = "openai/gpt-4o-mini"
 _checks = []
 
 
-def check(function):
-    """Registers a check; its docstring is its name. A check fails by raising."""
-    _checks.append(function)
-    return function
+def check(capability):
+    """Registers a check of a capability; its docstring is its name. A check fails by raising."""
+
+    def register(function):
+        _checks.append((capability, function))
+        return function
+
+    return register
 
 
 def admin(path, body):
@@ -65,8 +69,8 @@ def silence(seconds):
 
 def main():
     failed = 0
-    for function in _checks:
-        name = function.__doc__ or function.__name__
+    for capability, function in _checks:
+        name = f"[{capability}] {function.__doc__ or function.__name__}"
         started = time.monotonic()
         try:
             function()

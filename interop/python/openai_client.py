@@ -30,7 +30,7 @@ def say(text, model=MODEL, **more):
     return client.chat.completions.create(model=model, messages=[{"role": "user", "content": text}], **more)
 
 
-@check
+@check("cost")
 def chat():
     """chat: OpenAI's shape with the cost inside usage"""
     answer = say("Hello there")
@@ -42,14 +42,14 @@ def chat():
     assert answer._request_id is not None and len(answer._request_id) == 36
 
 
-@check
+@check("chat")
 def parameters():
     """parameters reach the vendor as they were given"""
     sent = json.loads(say("[params]", temperature=0, top_p=0.5, seed=3, max_tokens=9, user="u", extra_body={"top_k": 5}).choices[0].message.content)
     assert sent == {"model": "gpt-4o-mini", "temperature": 0, "top_p": 0.5, "seed": 3, "max_tokens": 9, "user": "u", "top_k": 5}, sent
 
 
-@check
+@check("stream")
 def stream():
     """stream without include_usage: no usage chunk, no empty choices"""
     chunks = list(say("Hello there", stream=True))
@@ -60,7 +60,7 @@ def stream():
     assert len({chunk.id for chunk in chunks}) == 1
 
 
-@check
+@check("cost")
 def stream_usage():
     """stream with include_usage: one last chunk with usage and cost"""
     chunks = list(say("Hello there", stream=True, stream_options={"include_usage": True}))
@@ -70,7 +70,7 @@ def stream_usage():
     assert "".join(c.choices[0].delta.content or "" for c in chunks[:-1]) == "You said: Hello there"
 
 
-@check
+@check("stream")
 def stream_helper():
     """the stream helper with its events and final completion"""
     with client.chat.completions.stream(model=MODEL, messages=HELLO) as events:
@@ -79,7 +79,7 @@ def stream_helper():
     assert text == final.choices[0].message.content == "You said: Hello there"
 
 
-@check
+@check("errors")
 def stream_break():
     """an error inside a stream raises APIError after the text"""
     got = []
@@ -92,7 +92,7 @@ def stream_break():
     assert "".join(got) == "You said: [break]"
 
 
-@check
+@check("stream")
 def heartbeats():
     """heartbeats before a late first token are not seen; an error after them is"""
     text = "".join(chunk.choices[0].delta.content or "" for chunk in say("[late]", stream=True))
@@ -105,7 +105,7 @@ def heartbeats():
         raise AssertionError("nothing was raised")
 
 
-@check
+@check("stop")
 def leaves():
     """closing a stream early ends it, and the next call is served"""
     stream = say("[slow]", stream=True)
@@ -114,7 +114,7 @@ def leaves():
     assert say("Hello there").choices[0].message.content == "You said: Hello there"
 
 
-@check
+@check("chat")
 def concurrent():
     """twenty calls at once through one async client"""
     import asyncio
@@ -128,7 +128,7 @@ def concurrent():
     assert texts == [f"You said: {n}" for n in range(20)], texts
 
 
-@check
+@check("tools")
 def tools():
     """tools, whole: the call and its result"""
     answer = say("weather?", tools=[TOOL])
@@ -141,7 +141,7 @@ def tools():
     assert after.choices[0].message.content == "The tool said: rain"
 
 
-@check
+@check("tools")
 def tools_stream():
     """tools, streamed: fragments assemble"""
     with client.chat.completions.stream(model=MODEL, messages=HELLO, tools=[TOOL]) as events:
@@ -152,7 +152,7 @@ def tools_stream():
     assert final.choices[0].finish_reason == "tool_calls"
 
 
-@check
+@check("completion")
 def completions():
     """text completions, whole and streamed"""
     answer = client.completions.create(model=MODEL, prompt="Once upon a time")
@@ -162,7 +162,7 @@ def completions():
     assert "".join(chunk.choices[0].text for chunk in chunks) == "You said: Once upon a time"
 
 
-@check
+@check("models")
 def models():
     """models.list and models.retrieve, ids with a slash"""
     listed = [model.id for model in client.models.list()]
@@ -171,7 +171,7 @@ def models():
     assert model.id == "openai/gpt-4o-mini" and model.object == "model" and model.owned_by == "openai"
 
 
-@check
+@check("chat")
 def raw_response():
     """headers by with_raw_response"""
     raw = client.chat.completions.with_raw_response.create(model=MODEL, messages=HELLO)
@@ -179,7 +179,7 @@ def raw_response():
     assert raw.parse().choices[0].message.content == "You said: Hello there"
 
 
-@check
+@check("errors")
 def bad_request():
     """BadRequestError names the parameter; also for what the vendor refuses"""
     error = raises(openai.BadRequestError, lambda: say("hi", temperature=9), "temperature")
@@ -187,7 +187,7 @@ def bad_request():
     raises(openai.BadRequestError, lambda: say("[status 400]"), "The vendor says 400")
 
 
-@check
+@check("errors")
 def authentication():
     """AuthenticationError, the key not in its text"""
     bad = "indox-" + "b" * 32
@@ -195,7 +195,7 @@ def authentication():
     assert bad not in str(error) and error.code == "invalid_api_key"
 
 
-@check
+@check("errors")
 def permission():
     """PermissionDeniedError for a model the key may not use"""
     narrow = client_of(account_key(allowed_models=["local/*"]))
@@ -203,7 +203,7 @@ def permission():
     assert error.code == "model_not_allowed"
 
 
-@check
+@check("errors")
 def not_found():
     """NotFoundError for a provider, a model and a path"""
     raises(openai.NotFoundError, lambda: say("hi", model="nobody/x"))
@@ -212,7 +212,7 @@ def not_found():
     raises(openai.NotFoundError, lambda: client.get("/no/such/path", cast_to=object))
 
 
-@check
+@check("errors")
 def rate_limit():
     """RateLimitError by the key's own limit, with Retry-After, and by the vendor's"""
     limited = client_of(account_key(rpm=1))
@@ -223,7 +223,7 @@ def rate_limit():
     raises(openai.RateLimitError, lambda: say("[status 429]", model=BUSY))
 
 
-@check
+@check("errors")
 def payment():
     """402 is an APIStatusError that is not retried"""
     poor = OpenAI(api_key=account_key("0.000001"), base_url=URL + "/v1", max_retries=2, timeout=30)
@@ -232,7 +232,7 @@ def payment():
     assert error.response.headers["x-should-retry"] == "false"
 
 
-@check
+@check("errors")
 def server_error():
     """InternalServerError for a failing vendor; a vendor's 401 is no AuthenticationError"""
     error = raises(openai.InternalServerError, lambda: say("[status 502]", model=FAILING))
@@ -240,7 +240,7 @@ def server_error():
     raises(openai.InternalServerError, lambda: say("[status 401]", model=FAILING))
 
 
-@check
+@check("retry")
 def idempotency():
     """an Idempotency-Key gives the same answer again"""
     headers = {"Idempotency-Key": "python-openai-1"}
@@ -250,7 +250,7 @@ def idempotency():
     assert again.content == first.content
 
 
-@check
+@check("chat")
 def bare_host():
     """base_url without a path: chat, stream and completions"""
     assert bare.chat.completions.create(model=MODEL, messages=HELLO).choices[0].message.content == "You said: Hello there"
@@ -260,7 +260,7 @@ def bare_host():
     raises(openai.BadRequestError, lambda: bare.chat.completions.create(model=MODEL, messages=[]), "messages")
 
 
-@check
+@check("chat")
 def native_prefix():
     """base_url /api/v1: choices beside the native fields, whole and streamed"""
     answer = native.chat.completions.create(model=MODEL, messages=HELLO)
@@ -274,7 +274,7 @@ def native_prefix():
     assert "nobody" in error.response.json()["detail"]
 
 
-@check
+@check("embed")
 def embeddings():
     """embeddings.create: floats, the base64 its default asks for, dimensions, token ids"""
     name = "openai/text-embedding-3-small"
@@ -287,7 +287,7 @@ def embeddings():
     assert bare.embeddings.create(model=name, input="abc").data[0].embedding[0] == 3.0
     raises(openai.BadRequestError, lambda: client.embeddings.create(model=name, input=[]), "input")
 
-@check
+@check("speech")
 def speech():
     """audio.speech: create, and streamed to a file"""
     answer = client.audio.speech.create(model="openai/tts-1", voice="alloy", input="Hello there")
@@ -296,7 +296,7 @@ def speech():
         assert b"".join(stream.iter_bytes()) == answer.content.replace(b"Hello there", b"abc")
     raises(openai.BadRequestError, lambda: client.audio.speech.create(model="openai/tts-1", voice="alloy", input=""), "input")
 
-@check
+@check("transcribe")
 def transcriptions():
     """audio.transcriptions in every format, with words; audio.translations"""
     path = silence(3)
@@ -314,7 +314,7 @@ def transcriptions():
         assert client.audio.translations.create(model="openai/whisper-1", file=sound).text == "Hello there. General Kenobi."
     raises(openai.BadRequestError, lambda: client.audio.transcriptions.create(model="openai/whisper-1", file=b""), "file")
 
-@check
+@check("image")
 def images():
     """images.generate and images.edit"""
     answer = client.images.generate(model="openai/dall-e-2", prompt="A fox", n=2, response_format="b64_json", size="256x256")
@@ -323,7 +323,7 @@ def images():
     assert edited.data[0].b64_json and edited.usage.cost > 0
     raises(openai.BadRequestError, lambda: client.images.generate(model="openai/dall-e-2", prompt=""), "prompt")
 
-@check
+@check("video")
 def videos():
     """videos.create_and_poll, download_content, list, delete"""
     video = client.videos.create_and_poll(model="openai/sora-2", prompt="A fox", seconds="4", poll_interval_ms=100)
