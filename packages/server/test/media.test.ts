@@ -14,6 +14,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { StoredMedia } from '../src/core/media.ts';
+import { GatewayError } from '../src/contract/errors.ts';
 import { Secret } from '../src/contract/secret.ts';
 import { mediaDirectory } from '../src/storage/media-files.ts';
 import { startGateway, type TestGateway } from './gateway.ts';
@@ -125,6 +126,11 @@ describe('a link', () => {
 });
 
 describe('writing', () => {
+  test('a source that breaks off by an error of ours is no failure of the store', async () => {
+    const source = pieces(bytes, new GatewayError('upstream_error', 'The provider broke off.'));
+    await expect(put(source)).rejects.toMatchObject({ code: 'upstream_error' });
+  });
+
   test('a source that breaks off leaves nothing behind', async () => {
     const before = files().length;
     await expect(put(pieces(bytes, new Error('the vendor hung up')))).rejects.toThrow('hung up');

@@ -177,13 +177,7 @@ export class VendorExchange implements Exchange {
       }
       return await transport.fetchUrl(url, 'url', maxAnswerBytes);
     } catch (cause) {
-      throw new GatewayError(
-        'upstream_malformed',
-        'The result the provider points at could not be fetched.',
-        {
-          cause,
-        },
-      );
+      throw notFetched(cause);
     }
   }
 
@@ -192,8 +186,21 @@ export class VendorExchange implements Exchange {
     const base = this.target.provider.baseUrl ?? this.target.vendor.baseUrl;
     if (base !== null && URL.canParse(url) && new URL(url).origin === new URL(base).origin)
       return this.start({ method: 'GET', path: url }, this.gateway.settings.timeouts.idleMs, null);
-    const { contentType, body } = await this.download(url);
-    return { headers: { 'content-type': contentType }, body: one(body) };
+    if (this.over) throw cancelled();
+    const opened = await this.gateway.transport.openUrl(url, 'url').catch((cause: unknown) => {
+      throw notFetched(cause);
+    });
+    if (this.over) {
+      opened.abort();
+      throw cancelled();
+    }
+    const end = (): void => opened.abort();
+    this.inFlight.add(end);
+    const body = untilRead(opened.body, () => {
+      this.inFlight.delete(end);
+      end();
+    });
+    return { headers: { 'content-type': opened.contentType }, body };
   }
 
   wait(ms: number): Promise<void> {
@@ -257,8 +264,22 @@ export class VendorExchange implements Exchange {
   }
 }
 
-async function* one(bytes: Buffer): AsyncGenerator<Buffer> {
-  yield bytes;
+/** `done`: read to its end, or left. */
+async function* untilRead(body: AsyncIterable<Buffer>, done: () => void): AsyncGenerator<Buffer> {
+  try {
+    yield* body;
+  } finally {
+    done();
+  }
+}
+
+/** `reason` `url_not_allowed`: it never will be. */
+function notFetched(cause: unknown): GatewayError {
+  const isRefused = cause instanceof GatewayError && cause.code === 'url_not_allowed';
+  return new GatewayError('upstream_malformed', 'The result the provider points at could not be fetched.', {
+    cause,
+    ...(isRefused ? { details: { reason: 'url_not_allowed' } } : {}),
+  });
 }
 
 const cancelled = (): GatewayError => new GatewayError('upstream_error', 'The call was cancelled.');

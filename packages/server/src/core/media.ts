@@ -134,6 +134,7 @@ export async function createMedia({ storage, files, settings, metrics }: MediaIn
           throw new GatewayError(
             'upstream_malformed',
             `The provider sent more than the ${maxMediaBytes} bytes that are stored of one file.`,
+            { details: { reason: 'too_large' } },
           );
         await files.remove(id).catch(() => {});
         throw unavailable(cause);

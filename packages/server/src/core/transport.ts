@@ -4,7 +4,7 @@
 import { GatewayError } from '../contract/errors.ts';
 import type { Timeouts } from '../contract/settings.ts';
 import type { UpstreamCall, UpstreamHandler } from '../providers/provider.ts';
-import { fetchUrl } from './fetch-url.ts';
+import { fetchUrl, openUrl, type OpenedUrl } from './fetch-url.ts';
 import type { HttpRequest } from './http-connection.ts';
 import { HttpPool } from './http-pool.ts';
 import { checkedUrl, publicLookup } from './ssrf.ts';
@@ -29,6 +29,8 @@ export interface Transport {
   fetch(request: UpstreamRequest, maxBytes: number): Promise<UpstreamAnswer>;
   /** Fetches a URL that a caller gave, public addresses only, at most 3 redirects. Throws a 400 naming `param`. */
   fetchUrl(url: string, param: string, maxBytes: number): Promise<{ contentType: string; body: Buffer }>;
+  /** The same as it comes, in the time a provider's answer may take. */
+  openUrl(url: string, param: string): Promise<OpenedUrl>;
   /** POSTs to a URL that a caller gave, public addresses only, no redirects. Answers the status. */
   postUrl(url: string, body: string, headers: Readonly<Record<string, string>>): Promise<number>;
   close(): Promise<void>;
@@ -82,24 +84,44 @@ export function createTransport(timeouts: () => Timeouts, allowPrivateUrls: () =
     return pool;
   };
 
-  /** Callers name any number of origins: none of them stays. */
-  const once = async (url: URL, request: UpstreamRequest, maxBytes: number): Promise<UpstreamAnswer> => {
-    const pool = allowPrivateUrls() ? new HttpPool(url.origin) : new HttpPool(url.origin, publicLookup(url));
-    try {
-      return await collect((handler) => pool.send(request, handler), maxBytes);
-    } finally {
-      pool.close();
-    }
+  /** To a place that callers name. They name any number of origins: no connection to one stays. */
+  const dial = (request: UpstreamRequest, handler: UpstreamHandler): UpstreamCall => {
+    const { origin } = request;
+    const pool = allowPrivateUrls()
+      ? new HttpPool(origin)
+      : new HttpPool(origin, publicLookup(new URL(origin)));
+    const call = pool.send(request, {
+      onHeaders: (status, headers) => handler.onHeaders(status, headers),
+      onData: (chunk) => handler.onData(chunk),
+      onEnd: () => {
+        handler.onEnd();
+        pool.close();
+      },
+      onError: (error) => {
+        handler.onError(error);
+        pool.close();
+      },
+    });
+    return {
+      pause: () => call.pause(),
+      resume: () => call.resume(),
+      abort: () => {
+        call.abort();
+        pool.close();
+      },
+    };
   };
 
   return {
     send: (request, handler) => poolOf(request.origin).send(request, handler),
     fetch: (request, maxBytes) =>
       collect((handler) => poolOf(request.origin).send(request, handler), maxBytes),
-    fetchUrl: (url, param, maxBytes) =>
-      fetchUrl(url, param, allowPrivateUrls(), timeouts(), (place, request) =>
-        once(place, request, maxBytes),
+    fetchUrl: (text, param, maxBytes) =>
+      fetchUrl({ text, param, allowPrivate: allowPrivateUrls(), timeouts: timeouts() }, (request) =>
+        collect((handler) => dial(request, handler), maxBytes),
       ),
+    openUrl: (text, param) =>
+      openUrl({ text, param, allowPrivate: allowPrivateUrls(), timeouts: timeouts() }, dial),
     async postUrl(text, body, headers) {
       const url = checkedUrl(text, 'webhook_url', allowPrivateUrls());
       const request: UpstreamRequest = {
@@ -110,7 +132,7 @@ export function createTransport(timeouts: () => Timeouts, allowPrivateUrls: () =
         body,
         timeouts: { ...timeouts(), firstByteMs: postMs, idleMs: postMs, totalMs: postMs },
       };
-      return (await once(url, request, 65_536)).status;
+      return (await collect((handler) => dial(request, handler), 65_536)).status;
     },
     close() {
       if (sweeper !== null) clearInterval(sweeper);

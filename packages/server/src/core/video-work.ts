@@ -236,7 +236,7 @@ export class VideoWork {
     try {
       stored = await this.store(this.fetched(ready.files));
     } catch (error) {
-      return this.putOff(error);
+      return isHopeless(error) ? this.failed(error) : this.putOff(error);
     }
     return this.complete(stored, ready.seconds);
   }
@@ -356,6 +356,11 @@ export class VideoWork {
     }
   }
 }
+
+/** A result that would be no better another time. */
+const isHopeless = (error: unknown): error is GatewayError =>
+  error instanceof GatewayError &&
+  ['too_large', 'url_not_allowed'].includes(String(error.details?.['reason']));
 
 const isAway = (error: unknown): boolean =>
   error instanceof GatewayError && error.code === 'ledger_unavailable';

@@ -100,7 +100,8 @@ export function mediaDirectory(root: string): MediaFiles {
   const placeOf = (id: string): string => join(root, id.slice(0, 2), id.slice(2, 4), id);
   const unavailable = (cause: unknown): unknown => {
     const { code } = cause as NodeJS.ErrnoException;
-    if (code === undefined) return cause;
+    // The source's own errors have codes of other kinds.
+    if (code === undefined || !/^E[A-Z]/.test(code)) return cause;
     const sentence = `media cannot be written to ${root}: `;
     return code === 'ENOSPC' || code === 'EDQUOT'
       ? new MediaStoreFull(`${sentence}the disk is full`, { cause })
