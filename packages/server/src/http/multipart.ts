@@ -38,6 +38,11 @@ const maxFieldBytes = 1024 * 1024;
 const maxTextBytes = 2 * 1024 * 1024;
 /** A client that sends nothing for so long is given up; how long the whole takes is its own affair. */
 const idleMs = 30_000;
+const maxNameLength = 200;
+/** RFC 2046. */
+const maxBoundaryLength = 70;
+/** Boundaries and the heads of parts. */
+const maxFramingBytes = 64 * 1024;
 
 /** Where uploads lie while their call runs; what a killed process left is deleted when the next one starts. */
 export class Spool {
@@ -77,7 +82,7 @@ export async function readForm(incoming: IncomingMessage, spool: Spool, limits: 
   )
     throw new GatewayError('unsupported_media_type', 'Compressed request bodies are not accepted.');
   const declared = Number(incoming.headers['content-length'] ?? 0);
-  if (declared > limits.maxFileBytes * limits.maxFiles + maxFieldBytes) throw tooLarge(limits);
+  if (declared > mostBytes(limits)) throw tooLarge(limits);
 
   const reader = new FormReader(spool, limits);
   try {
@@ -88,6 +93,10 @@ export async function readForm(incoming: IncomingMessage, spool: Spool, limits: 
   }
   return reader;
 }
+
+/** A form of which everything is as large as it may be. */
+const mostBytes = ({ maxFileBytes, maxFiles }: FormLimits): number =>
+  maxFileBytes * maxFiles + maxTextBytes + maxFramingBytes;
 
 const tooLarge = ({ maxFileBytes }: FormLimits): GatewayError =>
   new GatewayError('body_too_large', `A file may have at most ${maxFileBytes} bytes.`, { param: 'file' });
@@ -121,16 +130,22 @@ class FormReader implements Form {
         incoming.unpipe(parser);
         // What waits for more of a file waits no longer.
         for (const stream of this.streams) stream.destroy();
-        incoming.resume();
+        // Nobody reads the rest: that is no use to anybody, however much it is.
+        incoming.pause();
         reject(error);
       };
       const timer = setTimeout(
         () => fail(new GatewayError('bad_request', 'The upload stalled.', { param: 'file' })),
         idleMs,
       );
-      incoming.on('data', () => timer.refresh());
+      let bytes = 0;
+      incoming.on('data', (chunk: Buffer) => {
+        timer.refresh();
+        bytes += chunk.length;
+        if (bytes > mostBytes(this.limits)) fail(tooLarge(this.limits));
+      });
       parser.on('field', (name, value, nameCut, valueCut) => {
-        if (nameCut || valueCut)
+        if (nameCut || valueCut || name.length > maxNameLength)
           return fail(badField(name.slice(0, 100), `'${name.slice(0, 100)}' is too long`));
         this.textBytes += Buffer.byteLength(name) + Buffer.byteLength(value);
         if (this.textBytes > maxTextBytes)
@@ -152,6 +167,7 @@ class FormReader implements Form {
         }
         const saved = this.save(field, stream, safeName(fileName), mimeType);
         this.writing.push(saved);
+        stream.on('limit', () => fail(tooLarge(this.limits)));
         saved.catch(fail);
       });
       parser.on('partsLimit', () => fail(badField('body', 'The form has too many parts')));
@@ -205,6 +221,9 @@ class FormReader implements Form {
 }
 
 function createParser(contentType: string, { maxFileBytes, maxFiles }: FormLimits): BusboyInstance {
+  const [, boundary = ''] = /boundary=(?:"([^"]*)"|([^;\s]*))/i.exec(contentType)?.filter(Boolean) ?? [];
+  if (boundary.length > maxBoundaryLength)
+    throw badField('body', `The multipart boundary has more than ${maxBoundaryLength} characters.`);
   try {
     return new Busboy({
       headers: { 'content-type': contentType },
@@ -214,7 +233,7 @@ function createParser(contentType: string, { maxFileBytes, maxFiles }: FormLimit
         fields: maxFields,
         parts: maxFields + maxFiles,
         fieldSize: maxFieldBytes,
-        fieldNameSize: 200,
+        fieldNameSize: maxNameLength,
         headerPairs: 50,
       },
     });
