@@ -94,7 +94,9 @@ Azure OpenAI: the base URL is \`https://<resource>.openai.azure.com/openai/v1\`,
 Servers on this machine (${vendors
     .filter((vendor) => vendor.loopback === true)
     .map((vendor) => vendor.name)
-    .join(', ')}) need no key and are looked for at the address above. \`local/sandbox\` is described in
+    .join(
+      ', ',
+    )}) need no key and are looked for at the address above (whisper.cpp is not: it must be configured). \`local/sandbox\` is described in
 [sandbox](sandbox.md).
 
 ## What was proven

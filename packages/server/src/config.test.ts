@@ -89,6 +89,7 @@ describe('defaults and precedence', () => {
       maxMediaBytes: 1_073_741_824,
       mediaDir: null,
       mediaShared: false,
+      translationModel: null,
       s3Bucket: null,
       s3Endpoint: null,
       s3Region: 'us-east-1',

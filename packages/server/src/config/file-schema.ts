@@ -116,6 +116,10 @@ export const fileSchema = z.strictObject({
       deadline: setting('videoDeadlineMs', 'A video not done by then has failed; default 2h'),
     })
     .default({}),
+  translation_model: setting(
+    'translationModel',
+    'The chat model that puts transcripts into English; default: the default chat model',
+  ),
   media: z
     .strictObject({
       retention: setting('mediaRetentionMs', 'How long generated media is kept; default 168h'),

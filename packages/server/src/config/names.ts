@@ -213,6 +213,13 @@ export const names: { readonly [K in keyof Plain]: Name<Plain[K]> } = {
     fallback: false,
     fixed: true,
   },
+  translationModel: {
+    env: ['INDOXHUB_TRANSLATION_MODEL'],
+    flag: 'translation-model',
+    file: ['translation_model'],
+    read: plainText,
+    fallback: null,
+  },
   videoPollMs: {
     env: ['INDOXHUB_VIDEO_POLL'],
     flag: 'video-poll',

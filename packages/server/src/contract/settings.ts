@@ -86,6 +86,8 @@ export interface Settings {
   /** Upstreams that data routes reach by caller-given URL may be on these networks although they are private. */
   readonly allowPrivateUrls: boolean;
   readonly maxBodyBytes: number;
+  /** The chat model that puts transcripts into English; null: the default chat model. */
+  readonly translationModel: string | null;
   /** The shortest time between two questions to a provider about a video. */
   readonly videoPollMs: number;
   /** A video that is not done by then has failed. */

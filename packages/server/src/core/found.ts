@@ -1,3 +1,7 @@
+/** What names of models tell of what they do. */
+export const speechToTextNames = /whisper|parakeet|canary|moonshine/i;
+export const textToSpeechNames = /kokoro|piper|\btts\b|speech/i;
+
 /** What servers on this machine (Ollama, LM Studio, vLLM, llama.cpp) said they have; filled by discovery. */
 export interface FoundModels {
   /** Grows with every change. */

@@ -11,7 +11,7 @@ import { GatewayError } from '../contract/errors.ts';
 import type { ModelSettings, Settings } from '../contract/settings.ts';
 import type { Provider } from '../providers/provider.ts';
 import type { Catalogue } from './catalogue.ts';
-import type { FoundModels } from './found.ts';
+import { speechToTextNames, textToSpeechNames, type FoundModels } from './found.ts';
 import {
   isModelList,
   modelView,
@@ -239,8 +239,13 @@ function withLimits(model: CatalogueModel, own: ModelSettings): CatalogueModel {
   };
 }
 
+/** By its name: servers on this machine tell nothing else. */
 function foundModel(name: string): CatalogueModel {
   const isEmbedding = /embed/i.test(name);
+  if (speechToTextNames.test(name))
+    return { id: name, name, capabilities: ['stt'], input: ['audio'], output: ['text'] };
+  if (textToSpeechNames.test(name))
+    return { id: name, name, capabilities: ['tts'], input: ['text'], output: ['audio'] };
   return {
     id: name,
     name,

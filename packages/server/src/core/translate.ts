@@ -2,10 +2,12 @@
 import { randomUUID } from 'node:crypto';
 import { GatewayError } from '../contract/errors.ts';
 import type { TranscriptionAnswer } from '../contract/media.ts';
+import type { CallRequest } from '../contract/request.ts';
 import { openaiChat } from '../dialects/openai/chat.ts';
 import { serveCall } from './call.ts';
 import type { Incoming } from './call-types.ts';
 import type { Gateway } from './gateway.ts';
+import { resolve } from './resolve.ts';
 
 export interface Translated {
   readonly answer: TranscriptionAnswer;
@@ -25,6 +27,12 @@ interface ChatJson {
   readonly provider: string;
   readonly choices: readonly { readonly message: { readonly content: string | null } }[];
   readonly usage: { readonly cost: number | null };
+}
+
+/** Throws, before any sound is heard, where the chat model is none, has no key, or is not allowed to the caller. */
+export function requireTranslator(gateway: Gateway, call: Incoming, request: CallRequest): void {
+  const model = gateway.settings.translationModel;
+  resolve(gateway, call, { ...request, kind: 'chat', model, providerField: null, byokKey: null }, 'chat');
 }
 
 /** A model that drops lines is asked once more; what it leaves out is never passed off as English. */
@@ -61,6 +69,8 @@ async function ask(
   numbered: string,
 ): Promise<{ readonly json: ChatJson; readonly requestId: string }> {
   const requestId = randomUUID();
+  const { translationModel } = gateway.settings;
+  const model = translationModel === null ? {} : { model: translationModel };
   const messages = [
     { role: 'system', content: instruction },
     { role: 'user', content: numbered },
@@ -70,7 +80,7 @@ async function ask(
     requestId,
     kind: 'chat',
     dialect: openaiChat,
-    body: Buffer.from(JSON.stringify({ messages, session_id: call.requestId })),
+    body: Buffer.from(JSON.stringify({ ...model, messages, session_id: call.requestId })),
     idempotencyKey: null,
     startedAtMs: Date.now(),
   });

@@ -238,6 +238,8 @@ export interface Provider {
   readonly keyless?: boolean;
   /** Looked for on this machine: the base URL is a loopback default, and `GET {baseUrl}/models` says what it has. */
   readonly loopback?: boolean;
+  /** Of servers that listen where others do: is what `GET {baseUrl}/models` lists of this vendor? */
+  readonly owns?: (model: Readonly<Record<string, unknown>>) => boolean;
   readonly inProcess?: InProcessUpstream;
   /** Lets go of what it holds in the process. */
   close?(): Promise<void>;

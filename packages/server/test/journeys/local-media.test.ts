@@ -1,4 +1,5 @@
 /** Every modality without a key and without a network: the engines of @indoxhub/local behind the gateway's own routes. */
+import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { startGateway, type TestGateway } from '../gateway.ts';
 import { jsonOf, type Json } from './client.ts';
@@ -119,4 +120,24 @@ test.each([
     400,
     param,
   ]);
+});
+
+test('a sound that the local model cannot read: a 400 that names what it reads', async () => {
+  const path = new URL('../fixtures/audio/', import.meta.url);
+  for (const [name, problem] of [
+    ['live.webm', /reads wav, mp3, flac, ogg \(Vorbis or Opus\)/],
+    ['tone.m4a', /reads wav, mp3, flac, ogg \(Vorbis or Opus\)/],
+    ['SOURCES.md', /reads wav, mp3, flac, ogg \(Vorbis or Opus\)/],
+  ] as const) {
+    const form = new FormData();
+    form.append('model', 'local/pocketsphinx');
+    form.append('file', new File([new Uint8Array(readFileSync(new URL(name, path)))], name));
+    const headers = { authorization: `Bearer ${gateway.apiKey}` };
+    const url = `${gateway.url}/api/v1/audio/stt/transcriptions`;
+    const answer = await fetch(url, { method: 'POST', body: form, headers });
+    expect([answer.status, await jsonOf(answer)]).toMatchObject([
+      400,
+      { message: expect.stringMatching(problem), details: { param: 'file' } },
+    ]);
+  }
 });

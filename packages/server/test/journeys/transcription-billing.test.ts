@@ -1,5 +1,6 @@
 /** What a transcription costs, and what is said when it fails after the provider was used. */
-import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
+import { readFileSync } from 'node:fs';
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { transcribing, wavOf } from '../fakes/transcriptions.ts';
 import { startGateway, type TestGateway } from '../gateway.ts';
 import { answering, chatAnswer, startUpstream, type Script, type Upstream } from '../upstream.ts';
@@ -89,6 +90,61 @@ const utterances = [
   { start: 1, end: 2, transcript: 'Adieu.' },
 ];
 const alternatives = [{ transcript: 'Hallo. Adieu.', words: [] }];
+test.each([
+  ['srt', stt, 'openai/whisper-1'],
+  ['vtt', '/v1/audio/transcriptions', 'groq/whisper-large-v3'],
+  ['srt', '/api/v1/audio/stt/translations', 'groq/whisper-large-v3-turbo'],
+])(
+  'a provider that tells no times for %s on %s has failed: 502, and nothing is charged',
+  async (format, path, model) => {
+    const { apiKey, id } = await gateway.account('1.00');
+    upstream.script = answering(200, '{"text":"Hi.","duration":3}');
+    const answer = await send(path, { model, response_format: format }, wavOf(3), apiKey);
+    expect([answer.status, await answer.text()]).toEqual([502, expect.stringContaining('told no times')]);
+    // It was paid for once; asking again would be paid for as well.
+    expect(upstream.calls.length).toBe(1);
+    expect((await gateway.requests(id))[0]).toMatchObject({ http_status: 502, charged: '0.00' });
+    const plain = await send(stt, { model, response_format: 'verbose_json' }, wavOf(3), apiKey);
+    expect([plain.status, await jsonOf(plain)]).toMatchObject([200, { data: { segments: null } }]);
+  },
+);
+
+describe('a file that tells another length than the provider heard', () => {
+  const audio = (name: string): Buffer => readFileSync(new URL(`../fixtures/audio/${name}`, import.meta.url));
+  const heard = (seconds: number): string =>
+    JSON.stringify({ text: 'Hi.', usage: { type: 'duration', seconds } });
+
+  test('one that was cut off is billed by what was heard', async () => {
+    const whole = wavOf(60);
+    // Its header still says a minute.
+    const flac = audio('tone.flac');
+    for (const [sound, seconds, quantity] of [
+      [flac.subarray(0, 9_000), 2, 2_000],
+      [whole.subarray(0, 44 + 160_000), 10, 10_000],
+      [audio('live.webm'), 2.5, 2_500],
+    ] as const) {
+      upstream.script = answering(200, heard(seconds));
+      const body = await jsonOf(await send(stt, { model: 'openai/whisper-1' }, sound));
+      expect(body).toMatchObject({ data: { duration: quantity / 1000 } });
+      expect(await gateway.row(String(body['request_id']))).toMatchObject({
+        quantity,
+        usage_source: 'provider',
+      });
+    }
+  });
+
+  test('a header that lies saves nobody money', async () => {
+    const forged = audio('vbr.mp3');
+    forged.writeUInt32BE(1, forged.indexOf('Xing') + 8);
+    upstream.script = answering(200, '{"text":"Hi."}');
+    const body = await jsonOf(await send(stt, { model: 'openai/whisper-1' }, forged));
+    expect(await gateway.row(String(body['request_id']))).toMatchObject({ quantity: 2_592 });
+    upstream.script = answering(200, heard(600));
+    const short = await jsonOf(await send(stt, { model: 'openai/whisper-1' }, wavOf(1)));
+    expect(short).toMatchObject({ data: { duration: 600 }, usage: { cost: 0.06 } });
+  });
+});
+
 const german = JSON.stringify({
   metadata: { duration: 3 },
   results: { channels: [{ detected_language: 'de', alternatives }], utterances },
@@ -101,7 +157,11 @@ const helped = (chat: readonly Script[]): Script => {
       ? chat[asked++]?.(call, response)
       : answering(200, german)(call, response);
 };
-const translate = async (chat: readonly Script[]): Promise<{ status: number; body: Json; rows: Json[] }> => {
+const translate = async (
+  chat: readonly Script[],
+  env: Record<string, string> = {},
+  key: object | null = null,
+): Promise<{ status: number; body: Json; rows: Json[] }> => {
   const other = await startGateway({
     env: {
       OPENAI_API_KEY: 'sk-openai',
@@ -109,14 +169,16 @@ const translate = async (chat: readonly Script[]): Promise<{ status: number; bod
       DEEPGRAM_API_KEY: 'd',
       DEEPGRAM_BASE_URL: upstream.url.replace('/v1', ''),
       INDOXHUB_MAX_RETRIES: '0',
+      ...env,
     },
   });
+  const apiKey = key === null ? other.apiKey : (await other.account('5.00', key)).apiKey;
   upstream.script = helped(chat);
   const form = new FormData();
   form.append('model', 'deepgram/nova-3');
   form.append('response_format', 'verbose_json');
   form.append('file', new File([new Uint8Array(wavOf(3))], 'clip.wav'));
-  const headers = { authorization: `Bearer ${other.apiKey}` };
+  const headers = { authorization: `Bearer ${apiKey}` };
   const url = `${other.url}/api/v1/audio/stt/translations`;
   const answer = await fetch(url, { method: 'POST', body: form, headers });
   const body = await jsonOf(answer);
@@ -134,6 +196,30 @@ test('a chat model that leaves lines out is asked once more, then it is a 502; t
   expect([bad.status, bad.body['error']]).toEqual([502, 'upstream_malformed']);
   const row = bad.rows.find(({ endpoint }) => endpoint === 'translation');
   expect(row).toMatchObject({ quantity: 3_000, error_code: 'upstream_malformed' });
+});
+
+test('the chat model that translates can be set, and is tried before anything is heard', async () => {
+  const model = (): unknown =>
+    upstream.calls.find(({ path }) => path.endsWith('/chat/completions'))?.body['model'];
+  const said = saying('1. Hello.\n2. Farewell.');
+  const set = await translate([said], { INDOXHUB_TRANSLATION_MODEL: 'openai/gpt-4.1-mini' });
+  expect([set.status, model()]).toEqual([200, 'gpt-4.1-mini']);
+  expect(set.body).toMatchObject({ translation: { model: expect.stringContaining('openai/gpt-4') } });
+  for (const [translator, status, code] of [
+    ['openai/whisper-1', 400, 'bad_request'],
+    ['anthropic/claude-sonnet-4-5', 400, 'provider_not_configured'],
+    ['nobody/none', 404, 'provider_not_found'],
+  ] as const) {
+    upstream.calls.length = 0;
+    const bad = await translate([said], { INDOXHUB_TRANSLATION_MODEL: translator });
+    expect([bad.status, bad.body['error'], upstream.calls.length], translator).toEqual([status, code, 0]);
+  }
+  const limited = await translate([said], {}, { allowed_models: ['deepgram/*'] });
+  expect([limited.status, limited.body['error'], upstream.calls.length]).toEqual([
+    403,
+    'model_not_allowed',
+    0,
+  ]);
 });
 
 test('a chat call that fails after the transcription leaves the transcription charged', async () => {

@@ -58,6 +58,7 @@ const rows: Readonly<Record<string, SpeechQuirks>> = {
     instructions: false,
   },
   vllm: own,
+  speaches: { ...own, instructions: false },
   'openai-compatible': own,
 };
 

@@ -22,6 +22,8 @@ interface TranscriptionQuirks {
   readonly apiVersion?: boolean;
   /** Knows no prompt. */
   readonly noPrompt?: boolean;
+  /** One path for both tasks; the field `translate` tells which. */
+  readonly path?: string;
 }
 
 const verbose: TranscriptionQuirks = { times: 'verbose_json' };
@@ -38,6 +40,8 @@ const rows: Readonly<Record<string, TranscriptionQuirks>> = {
   deepinfra: verbose,
   mistral: { times: 'always', noPrompt: true },
   vllm: { ...verbose, translates: any },
+  speaches: { ...verbose, translates: any },
+  whispercpp: { ...verbose, translates: any, path: '/inference' },
   'openai-compatible': { ...verbose, translates: any },
 };
 
@@ -66,7 +70,11 @@ function formOf(
   quirks: TranscriptionQuirks,
 ): [string, string][] {
   const fields: [string, string][] = [['model', target.model]];
-  if (request.language !== null && task === 'transcriptions') fields.push(['language', request.language]);
+  if (quirks.path !== undefined && task === 'translations') fields.push(['translate', 'true']);
+  // That server takes English for granted, where others find out.
+  const language = request.language ?? (quirks.path === undefined ? null : 'auto');
+  const isTold = task === 'transcriptions' || quirks.path !== undefined;
+  if (language !== null && isTold) fields.push(['language', language]);
   if (request.prompt !== null && quirks.noPrompt !== true) fields.push(['prompt', request.prompt]);
   if (request.temperature !== null && request.temperature !== 0)
     fields.push(['temperature', String(request.temperature)]);
@@ -94,7 +102,7 @@ function codec(task: 'transcriptions' | 'translations', quirks: TranscriptionQui
       const version = quirks.apiVersion === true ? target.options['api_version'] : undefined;
       const query = version === undefined ? '' : `?api-version=${encodeURIComponent(version)}`;
       const answer = await exchange.send({
-        path: `/audio/${task}${query}`,
+        path: `${quirks.path ?? `/audio/${task}`}${query}`,
         headers: { 'content-type': form.contentType },
         body: form.body,
       });
@@ -116,6 +124,12 @@ function wordsOf(value: unknown): TranscriptWord[] {
     }));
 }
 
+/** whisper.cpp puts the words into their segments. */
+function nestedWords(segments: readonly JsonObject[]): TranscriptWord[] | null {
+  const nested = segments.flatMap(({ words }) => (Array.isArray(words) ? wordsOf(words) : []));
+  return nested.length === 0 ? null : nested;
+}
+
 function decode(body: Buffer): TranscriptionAnswer {
   const answer = parseObject(body.toString('utf8'));
   const text = textOf(answer['text']);
@@ -128,7 +142,7 @@ function decode(body: Buffer): TranscriptionAnswer {
     start: seconds(segment['start']),
     end: seconds(segment['end']),
   }));
-  const words = Array.isArray(answer['words']) ? wordsOf(answer['words']) : null;
+  const words = Array.isArray(answer['words']) ? wordsOf(answer['words']) : nestedWords(told);
   const { language, logprobs } = answer;
   return {
     text,

@@ -19,6 +19,9 @@ interface VendorRow {
   readonly auth?: AuthScheme;
   readonly headers?: Readonly<Record<string, string>>;
   readonly loopback?: boolean;
+  readonly owns?: Provider['owns'];
+  /** false: speech only. */
+  readonly chat?: false;
 }
 
 const bearer: AuthScheme = { header: 'authorization', prefix: 'Bearer ' };
@@ -35,8 +38,14 @@ function vendor(row: VendorRow): Provider {
     auth: row.auth ?? bearer,
     ...(row.headers === undefined ? {} : { headers: row.headers }),
     ...(row.loopback === true ? { keyless: true, loopback: true } : {}),
-    chat,
-    completion: row.completion === true ? openaiCompletionCodec(row.quirks) : completionFrom(chat, row.name),
+    ...(row.owns === undefined ? {} : { owns: row.owns }),
+    ...(row.chat === false
+      ? {}
+      : {
+          chat,
+          completion:
+            row.completion === true ? openaiCompletionCodec(row.quirks) : completionFrom(chat, row.name),
+        }),
     ...mediaOf(row.id),
     proof: proofs[row.id] ?? {},
   };
@@ -208,6 +217,26 @@ const own = (id: string, name: string, port: number, row: Quirks): Provider =>
 export const ownServers: readonly Provider[] = [
   own('ollama', 'Ollama', 11434, quirks.ownServerInline),
   own('lmstudio', 'LM Studio', 1234, quirks.ownServerInline),
-  own('vllm', 'vLLM', 8000, quirks.ownServer),
+  // Speaches listens there, too, and says of each model what it is for.
+  { ...own('vllm', 'vLLM', 8000, quirks.ownServer), owns: ({ task }) => typeof task !== 'string' },
   own('llamacpp', 'llama.cpp server', 8080, quirks.ownServer),
+  vendor({
+    id: 'speaches',
+    name: 'Speaches',
+    baseUrl: 'http://127.0.0.1:8000/v1',
+    quirks: quirks.ownServer,
+    chat: false,
+    loopback: true,
+    owns: ({ task }) => typeof task === 'string',
+  }),
+  // Lists no models, and listens where llama.cpp does: it is not looked for, but used where its address is configured.
+  vendor({
+    id: 'whispercpp',
+    name: 'whisper.cpp server',
+    baseUrl: 'http://127.0.0.1:8080',
+    quirks: quirks.ownServer,
+    chat: false,
+    loopback: true,
+    owns: () => false,
+  }),
 ];
