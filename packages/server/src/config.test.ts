@@ -277,6 +277,7 @@ defaults: { chat: fast }
           { provider: 'azure-us', model: 'us-4o', order: 1, weight: 1 },
         ],
         prices: { input: '2.50', output: '10', cache_read: '1' },
+        unitPrices: null,
         contextWindow: 128_000,
         maxOutputTokens: null,
       },
@@ -288,6 +289,28 @@ defaults: { chat: fast }
     ]);
     expect(inspect(settings, { depth: 9 })).not.toContain('secret');
     expect(JSON.stringify(settings)).not.toContain('secret');
+  });
+
+  it('reads prices of units to the last digit', () => {
+    const { settings } = loadFile(`models:
+  speech: { unit_prices: { unit: character, price: 0.000015 } }
+  pictures:
+    unit_prices:
+      unit: image
+      rows: [{ size: 1024x1024, quality: high, price: 0.10 }, { audio: true, resolution: 720p, price: "3" }]
+  sound: { unit_prices: { unit: audio_second, price: 0.000100000001, minimum: 10, step: 1 }, prices: { input: 1, output: 2 } }
+`);
+    expect(settings.models.map(({ unitPrices }) => unitPrices)).toEqual([
+      { unit: 'character', price: '0.000015' },
+      {
+        unit: 'image',
+        rows: [
+          { size: '1024x1024', quality: 'high', price: '0.10' },
+          { audio: true, resolution: '720p', price: '3' },
+        ],
+      },
+      { unit: 'audio_second', price: '0.000100000001', minimum: 10, step: 1 },
+    ]);
   });
 
   it('counts a keyless vendor that a target names as configured', () => {
@@ -315,6 +338,29 @@ describe('complaints about the file', () => {
     [
       'models: { a: { prices: { input: 1e-3, output: "1" } } }\n',
       '(models.a.prices.input): must be US dollars like "2.50"',
+    ],
+    [
+      'models: { a: { prices: { input: 12345678901, output: "1" } } }\n',
+      '(models.a.prices.input): must be US dollars like "2.50"',
+    ],
+    ['models: { a: { unit_prices: { unit: image } } }\n', '(models.a.unit_prices.price): is required where'],
+    ['models: { a: { unit_prices: { price: 1 } } }\n', '(models.a.unit_prices.unit): '],
+    ['models: { a: { unit_prices: { unit: word, price: 1 } } }\n', '(models.a.unit_prices.unit): '],
+    [
+      'models: { a: { unit_prices: { unit: image, price: -1 } } }\n',
+      '(models.a.unit_prices.price): must be US dollars like "2.50"',
+    ],
+    [
+      'models: { a: { unit_prices: { unit: image, rows: [{ size: big }] } } }\n',
+      '(models.a.unit_prices.rows[0].price): ',
+    ],
+    [
+      'models: { a: { unit_prices: { unit: image, price: 1, colour: red } } }\n',
+      '(models.a.unit_prices.colour): is not a known name',
+    ],
+    [
+      'models: { a: { unit_prices: { unit: audio_second, price: 1, minimum: 0.5 } } }\n',
+      '(models.a.unit_prices.minimum): ',
     ],
     ['providers: { opnai: {} }\n', '(providers.opnai): is not a known vendor; did you mean "openai"?'],
     [

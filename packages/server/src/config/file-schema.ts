@@ -1,6 +1,6 @@
 /** The schema of indoxhub.yaml: what `config.schema.json` is made from and what the file is checked with. */
 import { z } from 'zod';
-import { capability, tokenPrices } from '../contract/catalogue.ts';
+import { capability, tokenPrices, unitPrices as unitPricesOf } from '../contract/catalogue.ts';
 import { logLevels, names, type Plain } from './names.ts';
 import { ValueError } from './problem.ts';
 
@@ -58,21 +58,51 @@ const target = z.strictObject({
 });
 
 /** A price may be written as a number; its text is what counts, so no digit is lost. */
+const usd = z
+  .union([z.string(), z.number()])
+  .transform(String)
+  .pipe(z.string().regex(/^\d{1,9}(\.\d{1,12})?$/, 'must be US dollars like "2.50"'));
+
 const prices = z.strictObject(
   Object.fromEntries(
-    Object.entries(tokenPrices.shape).map(([name, price]) => {
-      const text = z
-        .union([z.string(), z.number()])
-        .transform(String)
-        .pipe(z.string().regex(/^\d+(\.\d{1,12})?$/, 'must be US dollars like "2.50"'));
-      return [name, price.isOptional() ? text.optional() : text];
-    }),
+    Object.entries(tokenPrices.shape).map(([name, price]) => [
+      name,
+      price.isOptional() ? usd.optional() : usd,
+    ]),
   ),
 );
+
+const quantity = z.int().positive().max(1_000_000_000);
+const unitPrices = z
+  .strictObject({
+    unit: unitPricesOf.shape.unit.describe('What one price is for'),
+    price: usd.describe('US dollars of one unit where no row fits').optional(),
+    rows: z
+      .array(
+        z.strictObject({
+          size: z.string().describe('1024x1024').optional(),
+          quality: z.string().describe('high').optional(),
+          resolution: z.string().describe('720p').optional(),
+          audio: z.boolean().describe('With sound').optional(),
+          price: usd.describe('US dollars of one such unit'),
+        }),
+      )
+      .min(1)
+      .max(200)
+      .describe('The first row that fits counts')
+      .optional(),
+    minimum: quantity.describe('Less than this many units is billed as this many').optional(),
+    step: quantity.describe('Billed in whole steps of this many units').optional(),
+  })
+  .refine(({ price, rows }) => price !== undefined || rows !== undefined, {
+    path: ['price'],
+    message: 'is required where there are no rows',
+  });
 
 const model = z.strictObject({
   targets: z.array(target).max(100).describe('Who serves it; by default its own provider').default([]),
   prices: prices.describe('US dollars per million tokens').optional(),
+  unit_prices: unitPrices.describe('US dollars per character, image or second').optional(),
   context_window: z.int().positive().max(1_000_000_000).describe('Tokens').optional(),
   max_output_tokens: z.int().positive().max(1_000_000_000).describe('Tokens').optional(),
 });

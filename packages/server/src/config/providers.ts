@@ -230,6 +230,7 @@ export function readModels(
       id,
       targets: model.targets,
       prices: model.prices === undefined ? null : (model.prices as ModelSettings['prices']),
+      unitPrices: model.unit_prices ?? null,
       contextWindow: model.context_window ?? null,
       maxOutputTokens: model.max_output_tokens ?? null,
     };

@@ -74,10 +74,9 @@ function interpolate(
       if (key === 'key') return;
       if (typeof node.value === 'number' && node.source !== undefined) {
         // Prices are decimals: the digits as written count, not the float they make.
-        const isPrice = path.some(
-          (each) => isPair(each) && isScalar(each.key) && each.key.value === 'prices',
-        );
-        if (isPrice) node.value = node.source;
+        const members = path.flatMap((each) => (isPair(each) && isScalar(each.key) ? [each.key.value] : []));
+        if (members.includes('prices') || (members.includes('unit_prices') && members.at(-1) === 'price'))
+          node.value = node.source;
         return;
       }
       if (typeof node.value !== 'string') return;

@@ -2,7 +2,7 @@
  * The gateway's settings after every source was merged (flag > environment > file > default): one frozen object, made
  * by config.ts, the only reader of process.env. docs/configuration.md explains each.
  */
-import type { Capability, TokenPrices } from './catalogue.ts';
+import type { Capability, TokenPrices, UnitPrices } from './catalogue.ts';
 import type { Secret } from './secret.ts';
 
 /** A configured provider: a vendor of the registry under its own id, or another deployment of one under a chosen id. */
@@ -35,7 +35,9 @@ export interface ModelSettings {
   readonly id: string;
   /** Empty = the catalogue's own provider serves it. */
   readonly targets: readonly TargetSettings[];
+  /** Where either of the two is given, none of the catalogue's prices counts. */
   readonly prices: TokenPrices | null;
+  readonly unitPrices: UnitPrices | null;
   readonly contextWindow: number | null;
   readonly maxOutputTokens: number | null;
 }

@@ -42,6 +42,7 @@ const own = (id: string, more: Partial<ModelSettings>): ModelSettings => ({
   id,
   targets: [],
   prices: null,
+  unitPrices: null,
   contextWindow: null,
   maxOutputTokens: null,
   ...more,

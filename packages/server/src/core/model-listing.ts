@@ -195,12 +195,13 @@ function modelsOf(
   };
   const views = (file?.models ?? []).map((model) => {
     const own = overrideOf(settings, `${head.id}/${model.id}`);
+    const isOwn = own !== undefined && (own.prices !== null || own.unitPrices !== null);
     const limited = own === undefined ? model : withLimits(model, own);
     return modelView(limited, {
       ...facts,
-      prices: own?.prices ?? model.prices ?? null,
-      source: own?.prices ? 'configuration' : (model.source ?? null),
-      checked: own?.prices ? null : (model.checked ?? file?.checked ?? null),
+      prices: isOwn ? own.prices : (model.prices ?? null),
+      source: isOwn ? 'configuration' : (model.source ?? null),
+      checked: isOwn ? null : (model.checked ?? file?.checked ?? null),
     });
   });
   const known = new Set(views.map((each) => each.id));
@@ -214,7 +215,10 @@ function modelsOf(
     const vendor = settings.providers.find((each) => each.id === target?.provider)?.vendor ?? vendorId;
     const listed = target === undefined ? null : catalogue.find(vendor, target.model);
     const model = withLimits({ ...(listed ?? foundModel(name)), id: name, name }, own);
-    const view = modelView(model, { ...facts, prices: own.prices ?? listed?.prices ?? null });
+    const view = modelView(model, {
+      ...facts,
+      prices: own.prices ?? (own.unitPrices === null ? listed?.prices : null) ?? null,
+    });
     views.push({ ...view, metadata: { ...view.metadata, configured: true } });
   }
   return views;

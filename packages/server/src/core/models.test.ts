@@ -53,6 +53,7 @@ const model = (id: string, more: Partial<ModelSettings> = {}): ModelSettings => 
   id,
   targets: [],
   prices: null,
+  unitPrices: null,
   contextWindow: null,
   maxOutputTokens: null,
   ...more,

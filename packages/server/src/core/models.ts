@@ -11,7 +11,7 @@ import type { Catalogue } from './catalogue.ts';
 import type { FoundModels } from './found.ts';
 import { createListing, type Listing } from './model-listing.ts';
 import { defaultName, type Sources } from './model-defaults.ts';
-import { priceBook, type PriceBook } from './pricing.ts';
+import { bookOf, type PriceBook } from './pricing.ts';
 import { createRoster, type Access, type Roster } from './roster.ts';
 
 /** One place that can serve the call. */
@@ -237,7 +237,11 @@ function pricesOf(
   listed: CatalogueModel | null,
   own: ModelSettings | null,
 ): PriceBook | null {
-  if (own !== null && own.prices !== null) return priceBook(own.prices);
+  const written =
+    own === null
+      ? null
+      : bookOf({ prices: own.prices ?? undefined, unit_prices: own.unitPrices ?? undefined });
+  if (written !== null) return written;
   return listed === null ? null : catalogue.prices(listed);
 }
 
