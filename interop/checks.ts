@@ -22,6 +22,7 @@ export const capabilities = [
   'errors',
   'retry',
   'account',
+  'page',
 ] as const;
 export type Capability = (typeof capabilities)[number];
 

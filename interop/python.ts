@@ -4,7 +4,7 @@
  */
 import { spawn, spawnSync } from 'node:child_process';
 import { createHmac } from 'node:crypto';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import process from 'node:process';
@@ -12,22 +12,33 @@ import { adminKey, capabilities, type Capability, type Outcome, type Row, type S
 
 const scripts = join(import.meta.dirname, 'python');
 const clients = [
-  { package: 'indoxhub==0.2.2', client: 'indoxhub 0.2.2 (PyPI)', script: 'native_client.py' },
-  { package: 'openai==3.57.0', client: 'openai 3.57.0 (PyPI)', script: 'openai_client.py' },
+  {
+    package: 'indoxhub==0.2.2',
+    client: 'indoxhub 0.2.2 (PyPI)',
+    script: 'native_client.py',
+    page: 'python-indoxhub.md',
+  },
+  {
+    package: 'openai==3.57.0',
+    client: 'openai 3.57.0 (PyPI)',
+    script: 'openai_client.py',
+    page: 'openai.md',
+  },
 ] as const;
 
-/** Runs a program; its output is shown and returned. */
+/** Runs a program; its output is returned, and shown where that is wanted. */
 function show(
   program: string,
   words: readonly string[],
   env: NodeJS.ProcessEnv,
+  isQuiet = false,
 ): Promise<{ code: number | null; text: string }> {
   return new Promise((resolve, reject) => {
     const child = spawn(program, words, { env, stdio: ['ignore', 'pipe', 'inherit'] });
     let text = '';
     child.stdout.setEncoding('utf8').on('data', (part: string) => {
       text += part;
-      process.stdout.write(part);
+      if (!isQuiet) process.stdout.write(part);
     });
     child.once('error', reject);
     child.once('close', (code) => resolve({ code, text }));
@@ -75,6 +86,32 @@ function outcomesOf(text: string): Outcome[] {
   return isWhole ? outcomes : [...outcomes, { capability: lost, passed: false }];
 }
 
+/** The programs of a page of docs/clients, run one by one: each prints what the comments before it say. */
+async function runPage(page: string, python: string, { gateway }: Scene): Promise<Outcome[]> {
+  const text = readFileSync(new URL(`../docs/clients/${page}`, import.meta.url), 'utf8');
+  const blocks = [...text.matchAll(/((?:<!-- prints: .+ -->\n+)+)```python\n([\s\S]*?)```/g)];
+  const env = {
+    PATH: process.env['PATH'],
+    OPENAI_BASE_URL: `${gateway.url}/v1`,
+    OPENAI_API_KEY: gateway.apiKey,
+  };
+  const outcomes: Outcome[] = [];
+  for (const [at, [, before = '', code = '']] of blocks.entries()) {
+    const program = code
+      .replaceAll('http://127.0.0.1:8100', gateway.url)
+      .replaceAll('indox-…', gateway.apiKey);
+    const prints = [...before.matchAll(/<!-- prints: (.+) -->/g)].map(([, line = '']) => line);
+    const { text: said } = await show(python, ['-c', program], env, true);
+    const passed = prints.length > 0 && prints.every((line) => said.includes(line));
+    outcomes.push({ capability: 'page', passed });
+    console.log(
+      `  ${passed ? 'ok  ' : 'FAIL'} [page] docs/clients/${page}, program ${at + 1} of ${blocks.length}`,
+    );
+    if (!passed) console.log(`       ${said}`);
+  }
+  return outcomes.length > 0 ? outcomes : [{ capability: 'page', passed: false }];
+}
+
 /** Runs `use` with a Python that has the clients, or with a sentence on why there is none. */
 export async function withPython<T>(
   python: string,
@@ -99,13 +136,13 @@ export async function runPython(python: string, scene: Scene): Promise<Row[]> {
     PYTHONUNBUFFERED: '1',
   };
   const rows: Row[] = [];
-  for (const { client, script } of clients) {
+  for (const { client, script, page } of clients) {
     console.log(`# ${client}`);
     const { code, text } = await show(python, [join(scripts, script)], env);
     const outcomes = outcomesOf(text);
     if (code !== 0 && outcomes.every(({ passed }) => passed))
       outcomes.push({ capability: 'chat', passed: false });
-    rows.push({ client, outcomes });
+    rows.push({ client, outcomes: [...outcomes, ...(await runPage(page, python, scene))] });
   }
   return rows;
 }
