@@ -48,7 +48,7 @@ function held(vendor: Provider): string[] {
 }
 
 function untested(vendor: Provider): string[] {
-  if (vendor.inProcess !== undefined) return [];
+  if (vendor.inProcess !== undefined || vendor.adapter !== undefined) return [];
   const names = served(vendor).filter((name) => vendor.proof[name] === undefined);
   return names.length === 0
     ? []
@@ -71,6 +71,22 @@ function row(vendor: Provider): string {
   return `| ${cells.join(' | ')} |`;
 }
 
+const isOwn = ({ adapter }: Provider): boolean => adapter === undefined;
+
+function longTail({ id, name, keyNames, adapter, ...vendor }: Provider): string[] {
+  if (adapter === undefined || adapter.package === null) return [];
+  const modalities = served({ id, name, keyNames, ...vendor }).map((each) => words[each]);
+  const cells = [
+    code(id),
+    name,
+    code(adapter.package),
+    keyNames.map(code).join(', '),
+    modalities.join(', '),
+    adapter.tested ?? '',
+  ];
+  return [`| ${cells.join(' | ')} |`];
+}
+
 /** The whole page. */
 function providersPage(): string {
   return `# Providers
@@ -86,7 +102,7 @@ Everything else is translated through the gateway's own form.
 
 | id | vendor | base URL | environment | serves | chat wire | relayed |
 | --- | --- | --- | --- | --- | --- | --- |
-${vendors.map(row).join('\n')}
+${vendors.filter(isOwn).map(row).join('\n')}
 
 Azure OpenAI: the base URL is \`https://<resource>.openai.azure.com/openai/v1\`, or
 \`https://<resource>.openai.azure.com/openai/deployments/<deployment>\` with the option \`api_version\`.
@@ -98,6 +114,37 @@ Servers on this machine (${vendors
       ', ',
     )}) need no key and are looked for at the address above (whisper.cpp is not: it must be configured). \`local/sandbox\` is described in
 [sandbox](sandbox.md).
+
+## The long tail
+
+More vendors are served through the provider packages of Vercel's AI SDK. No such package comes with the gateway: you install
+those you want beside it, and nothing is loaded before a call needs it.
+
+\`\`\`sh
+npm install @ai-sdk/lmnt     # in the folder of the gateway's own package, or where you start it
+export LMNT_API_KEY=…        # models are called as lmnt/<model>
+\`\`\`
+
+| id | vendor | package | environment | serves | tested here |
+| --- | --- | --- | --- | --- | --- |
+${vendors.flatMap(longTail).join('\n')}
+
+*Tested here*: the version our tests run, the real package before a local server. Any other package of the AI SDK is a
+provider of the [configuration file](configuration.md#packages-of-the-ai-sdk) with \`type: ai-sdk\`. A call whose package is
+missing is a 503 \`feature_unavailable\` with the \`npm install\` to type, and \`indoxhub doctor\` says the same.
+
+Calls go through the same admission, ledger, retries, stop and limits as all others, and the package's requests through the
+gateway's own transport: its timeouts, no redirects, the key to the vendor's own site only, no private address but the one you
+configured. What differs from a codec of ours:
+
+- The catalogue lists none of these models. Their price is unknown: an account without a cap is served and charged nothing, a capped
+  one gets 402 \`price_unknown\` until the model's \`prices\` or \`unit_prices\` are in the [configuration](configuration.md#models).
+- The package understands what the AI SDK understands. One answer a call; \`logprobs\`, \`logit_bias\`, audio output and others are
+  a 400 that names the field. Settings of the vendor's own go in \`provider_options\`, as the AI SDK's documentation names them:
+  \`{"provider_options": {"bedrock": {"guardrailConfig": …}}}\`. What the package ignores it tells in \`warnings\` of a chat answer.
+- Reasoning comes out; its signatures do not, so it cannot be sent back.
+- Transcription reads the whole file into memory, and takes \`language\` and \`prompt\` in \`provider_options\` only.
+- No videos. A package may read environment variables of its own for what its options leave out, such as \`AWS_REGION\`.
 
 ## What was proven
 

@@ -30,6 +30,7 @@ const vendors: Vendor[] = [
     keyless: true,
     loopback: true,
   },
+  { id: 'ai-sdk', keyNames: [], baseUrlNames: [], baseUrl: null, adapter: { package: null } },
 ];
 
 let directory: string;
@@ -477,8 +478,14 @@ describe('docs/configuration.md', () => {
     expect(written.some((text) => row?.includes(`| \`${text}\` |`))).toBe(true);
   });
 
-  it('shows a file that is valid', () => {
-    const example = /```yaml\n([\s\S]*?)```/.exec(page)?.[1] ?? '';
+  it('shows files that are valid', () => {
+    const [acme = '', example = ''] = [...page.matchAll(/```yaml\n([\s\S]*?)```/g)].map(([, text]) => text);
+    const [packaged] = loadFile(acme, { ACME_API_KEY: 'a' }).settings.providers.slice(-1);
+    expect(packaged).toMatchObject({
+      id: 'acme',
+      vendor: 'ai-sdk',
+      options: { package: '@ai-sdk/fireworks' },
+    });
     const env = {
       ADMIN_KEY: 'x'.repeat(16),
       OPENAI_KEY_OF_THE_TEAM: 'a',

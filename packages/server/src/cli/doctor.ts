@@ -4,6 +4,7 @@ import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { SettingsError, type Loaded } from '../config.ts';
 import type { Settings } from '../contract/settings.ts';
+import { vendorById } from '../providers/registry.ts';
 import { checkMedia, type MediaCheck } from '../storage/media-files.ts';
 import { openMediaFiles } from '../storage/media-place.ts';
 import { openStore, viaGateway, type Administration } from './administration.ts';
@@ -33,7 +34,7 @@ export const doctor: Command = {
     if (loaded !== null) {
       const { settings } = loaded;
       const running = await viaGateway(settings);
-      checks.push(dataDirectory(settings.dataDir), providerKeys(settings));
+      checks.push(dataDirectory(settings.dataDir), providerKeys(settings), ...(await packages(settings)));
       for (const sentence of loaded.warnings) checks.push(warning('configuration', sentence));
       checks.push(
         running === null ? await portFree(settings) : ok('port', `the ${running.via} is running`),
@@ -84,6 +85,22 @@ function providerKeys({ providers }: Settings): Check {
     'providers',
     'no provider key is set (OPENAI_API_KEY, ANTHROPIC_API_KEY …): local models only',
   );
+}
+
+/** Of providers that are served through a package the operator installs. */
+async function packages({ providers }: Settings): Promise<Check[]> {
+  const checks: Check[] = [];
+  for (const { id, vendor, options } of providers) {
+    const adapter = vendorById(vendor)?.adapter;
+    if (adapter === undefined) continue;
+    const problem = await adapter.check(options).then(
+      () => null,
+      (error: unknown) => (error instanceof Error ? error.message : 'it cannot be loaded'),
+    );
+    const name = `provider ${id}`;
+    checks.push(problem === null ? ok(name, 'its package is installed') : failed(name, problem));
+  }
+  return checks;
 }
 
 async function portFree({ host, port }: Settings): Promise<Check> {

@@ -17,6 +17,8 @@ export interface Vendor {
   readonly keyless?: boolean;
   /** Found by looking for it, so not configured merely because it needs no key. */
   readonly loopback?: boolean;
+  /** Served through a package that knows the vendor's address; null: the option `package` must name it. */
+  readonly adapter?: { readonly package: string | null };
 }
 
 /** Where complaints go while everything is read, so that all of them are shown at once. */
@@ -96,7 +98,7 @@ function fromEnvironment(vendor: Vendor, inputs: Inputs, notes: Notes): Provider
   const isKeyless = vendor.keyless === true && (vendor.loopback !== true || baseUrl !== null);
   // An address alone serves callers who bring their own key: there, and nowhere else.
   if (apiKey === null && !isKeyless && (baseUrl === null || vendor.loopback === true)) return null;
-  if (vendor.baseUrl === null && baseUrl === null && apiKey !== null) {
+  if (vendor.baseUrl === null && baseUrl === null && apiKey !== null && vendor.adapter === undefined) {
     const wanted = vendor.baseUrlNames[0] ?? `${envPrefix(vendor.id)}_BASE_URL`;
     notes.warnings.push(`${apiKey.name} is set but ${wanted} is not: ${vendor.id} is not configured`);
     return null;
@@ -138,7 +140,13 @@ function fromFile(
   const apiKey = mergeKey(readKey(keyNames, inputs, notes), entry?.api_key, where('api_key'), notes);
   const baseUrl =
     readBaseUrl(urlNames, inputs, notes)?.value ?? fileUrl(entry?.base_url, where('base_url'), notes);
-  if (vendor.baseUrl === null && baseUrl === null && vendor.keyless !== true) {
+  if (vendor.adapter?.package === null && entry?.options?.['package'] === undefined)
+    notes.problems.push({
+      where: where(),
+      sentence: `needs the option package: a provider package of the AI SDK, such as @ai-sdk/fireworks`,
+    });
+  const isPlaced = vendor.baseUrl !== null || baseUrl !== null || vendor.adapter !== undefined;
+  if (!isPlaced && vendor.keyless !== true) {
     notes.problems.push({
       where: where(),
       sentence: `needs a base_url (or ${urlNames[0] ?? 'one'} in the environment)`,

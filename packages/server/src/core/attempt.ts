@@ -1,6 +1,7 @@
 /** Stage 4, attempt: a chat or text completion, written for one target and sent there. */
 import { GatewayError } from '../contract/errors.ts';
 import type { CallTarget, ChatCodec, UpstreamCall, UpstreamHandler } from '../providers/provider.ts';
+import { adapterAccess } from './adapter-access.ts';
 import { addressed, keyOf } from './addressing.ts';
 import type { Plan } from './call-types.ts';
 import { classify, classifyError, type Classified } from './failures.ts';
@@ -49,17 +50,14 @@ export function prepare(gateway: Gateway, plan: Plan, target: Target): Prepared 
     callTarget,
     send(handler) {
       if (vendor.inProcess !== undefined) return vendor.inProcess(encoded, handler);
-      return gateway.transport.send(
-        addressed(target, encoded, {
-          key,
-          accept: request.stream ? 'text/event-stream' : 'application/json',
-          // An answer that is not streamed sends its first byte when it is done.
-          timeouts: request.stream
-            ? timeouts
-            : { ...timeouts, firstByteMs: timeouts.totalMs, idleMs: timeouts.totalMs },
-        }),
-        handler,
-      );
+      // An answer that is not streamed sends its first byte when it is done.
+      const limits = request.stream
+        ? timeouts
+        : { ...timeouts, firstByteMs: timeouts.totalMs, idleMs: timeouts.totalMs };
+      if (vendor.adapter !== undefined)
+        return vendor.adapter.chat(encoded, adapterAccess(gateway, target, key, limits), handler);
+      const accept = request.stream ? 'text/event-stream' : 'application/json';
+      return gateway.transport.send(addressed(target, encoded, { key, accept, timeouts: limits }), handler);
     },
   };
 }

@@ -4,6 +4,7 @@ import { GatewayError } from '../contract/errors.ts';
 import type { CallRequest } from '../contract/request.ts';
 import type { Secret } from '../contract/secret.ts';
 import type {
+  AdapterAccess,
   Exchange,
   MediaCodec,
   MediaStep,
@@ -11,6 +12,7 @@ import type {
   UpstreamCall,
   UpstreamResponse,
 } from '../providers/provider.ts';
+import { adapterAccess } from './adapter-access.ts';
 import { addressed, keyOf } from './addressing.ts';
 import { ByteQueue } from './byte-queue.ts';
 import { classify, withoutKey, type Classified } from './failures.ts';
@@ -66,6 +68,19 @@ export class VendorExchange implements Exchange {
     this.aborter ??= new AbortController();
     if (this.over) this.aborter.abort();
     return this.aborter.signal;
+  }
+
+  get access(): AdapterAccess {
+    const { gateway, target, key } = this;
+    const { timeouts } = gateway.settings;
+    const limits = { ...timeouts, firstByteMs: timeouts.totalMs };
+    return adapterAccess(gateway, target, key, limits, (method, status) => {
+      if (method === 'POST' && status >= 200 && status < 300) this.committed = true;
+    });
+  }
+
+  refusal(status: number, headers: Headers, body: Buffer): Error {
+    return new Refusal(this.classified(status, headers, body));
   }
 
   /** Ends everything in flight. */

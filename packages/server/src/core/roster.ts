@@ -89,10 +89,17 @@ export function createRoster(input: RosterInput): Roster {
           { param: 'model' },
         );
       }
+      if (own === undefined && vendor.adapter?.package === null)
+        throw new GatewayError(
+          'provider_not_found',
+          `Provider '${id}' is a type for providers of the configuration file. Available providers: ${usableIds()}`,
+          { param: 'model' },
+        );
       const access = own ?? { provider: bare(id), vendor };
       const isFound = found.providers.includes(id);
       if ((own !== undefined && hasKey(own)) || isFound) return access;
-      const hasAddress = access.provider.baseUrl !== null || vendor.baseUrl !== null;
+      const hasAddress =
+        access.provider.baseUrl !== null || vendor.baseUrl !== null || vendor.adapter !== undefined;
       if (byok && hasAddress && vendor.keyless !== true) return access;
       throw notConfigured(id, vendor, own !== undefined, usableIds());
     },
@@ -123,7 +130,7 @@ function notConfigured(id: string, vendor: Provider, isListed: boolean, usableId
   const message =
     vendor.loopback === true
       ? `Provider '${id}' was not found on this machine. Start it, set ${urlName}${instead}`
-      : vendor.baseUrl === null
+      : vendor.baseUrl === null && vendor.adapter === undefined
         ? `API key not configured for provider '${id}'. Set ${keyName} and ${urlName}${instead}`
         : `API key not configured for provider '${id}'. Set ${keyName}${instead}`;
   return new GatewayError('provider_not_configured', message, { param: 'model' });

@@ -15,6 +15,8 @@ const postMs = 15_000;
 export interface UpstreamRequest extends HttpRequest {
   /** Scheme, host and port. */
   readonly origin: string;
+  /** Named by somebody else than the operator: public addresses only, over https, unless private ones are allowed. */
+  readonly publicOnly?: boolean;
 }
 
 export interface UpstreamAnswer {
@@ -74,11 +76,13 @@ export function createTransport(timeouts: () => Timeouts, allowPrivateUrls: () =
   const sweep = (): void => {
     for (const pool of pools.values()) pool.sweep();
   };
-  const poolOf = (origin: string): HttpPool => {
-    let pool = pools.get(origin);
+  const poolOf = ({ origin, publicOnly = false }: UpstreamRequest): HttpPool => {
+    const guarded = publicOnly && !allowPrivateUrls() ? checkedUrl(origin, 'url', false) : null;
+    const name = guarded === null ? origin : `public ${origin}`;
+    let pool = pools.get(name);
     if (pool === undefined) {
-      pool = new HttpPool(origin);
-      pools.set(origin, pool);
+      pool = guarded === null ? new HttpPool(origin) : new HttpPool(origin, publicLookup(guarded));
+      pools.set(name, pool);
       sweeper ??= setInterval(sweep, sweepMs).unref();
     }
     return pool;
@@ -113,9 +117,8 @@ export function createTransport(timeouts: () => Timeouts, allowPrivateUrls: () =
   };
 
   return {
-    send: (request, handler) => poolOf(request.origin).send(request, handler),
-    fetch: (request, maxBytes) =>
-      collect((handler) => poolOf(request.origin).send(request, handler), maxBytes),
+    send: (request, handler) => poolOf(request).send(request, handler),
+    fetch: (request, maxBytes) => collect((handler) => poolOf(request).send(request, handler), maxBytes),
     fetchUrl: (text, param, maxBytes) =>
       fetchUrl({ text, param, allowPrivate: allowPrivateUrls(), timeouts: timeouts() }, (request) =>
         collect((handler) => dial(request, handler), maxBytes),

@@ -85,6 +85,10 @@ export interface Exchange {
   download(url: string): Promise<{ readonly contentType: string; readonly body: Buffer }>;
   /** Aborted when the call is over early: for work inside this process. */
   readonly signal: AbortSignal;
+  /** For adapters: how their own requests are sent. */
+  readonly access: AdapterAccess;
+  /** What `send` would have thrown for this answer: for adapters to throw. */
+  refusal(status: number, headers: UpstreamResponse['headers'], body: Buffer): Error;
   /** Sleeps until the vendor may have something new. */
   wait(ms: number): Promise<void>;
 }
@@ -219,6 +223,36 @@ export interface UpstreamCall {
 /** A vendor that lives inside the process and speaks its wire like any other (the sandbox). */
 export type InProcessUpstream = (request: EncodedRequest, handler: UpstreamHandler) => UpstreamCall;
 
+/** What a library that speaks with a vendor by itself is given. */
+export interface AdapterAccess {
+  /** It goes to where the operator put the provider, else to the first host the library names, and nowhere else. */
+  readonly apiKey: string | null;
+  /** null: the library's own. */
+  readonly baseUrl: string | null;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly options: Readonly<Record<string, string>>;
+  /** Through the gateway's transport: its timeouts, no redirects, no private address that is not the provider's. */
+  readonly fetch: typeof fetch;
+}
+
+/** Chat as a server of the codec's wire would do it: takes the encoded request, gives that wire's bytes. */
+export type ChatAdapter = (
+  request: EncodedRequest,
+  access: AdapterAccess,
+  handler: UpstreamHandler,
+) => UpstreamCall;
+
+/** A vendor reached through a library of its own, which the operator installs. */
+export interface Adapter {
+  /** The npm package; null where the option `package` names it. */
+  readonly package: string | null;
+  /** The version our tests run; null = none of them does. */
+  readonly tested: string | null;
+  readonly chat: ChatAdapter;
+  /** Throws `feature_unavailable` where the package is not there or is none. */
+  check(options: Readonly<Record<string, string>>): Promise<void>;
+}
+
 /** How the key travels; always in a header. */
 export type AuthScheme =
   | { readonly header: 'authorization'; readonly prefix: 'Bearer ' | 'Key ' | 'Token ' | '' }
@@ -241,6 +275,7 @@ export interface Provider {
   /** Of servers that listen where others do: is what `GET {baseUrl}/models` lists of this vendor? */
   readonly owns?: (model: Readonly<Record<string, unknown>>) => boolean;
   readonly inProcess?: InProcessUpstream;
+  readonly adapter?: Adapter;
   /** Lets go of what it holds in the process. */
   close?(): Promise<void>;
   /** Headers of every call: versions and the like. */

@@ -8,6 +8,7 @@ import { luma } from './luma.ts';
 import { runway } from './runway.ts';
 import { replicate } from './replicate.ts';
 import { stability } from './stability.ts';
+import { longTail } from './ai-sdk/index.ts';
 import { anthropic } from './anthropic/index.ts';
 import { google } from './google/index.ts';
 import { local } from './local/sandbox.ts';
@@ -29,6 +30,7 @@ export const vendors: readonly Provider[] = [
   stability,
   luma,
   runway,
+  ...longTail,
   generic,
   ...ownServers,
   local,

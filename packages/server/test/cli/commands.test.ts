@@ -345,6 +345,14 @@ describe('doctor', () => {
     });
   });
 
+  it('looks for the packages that providers need', async () => {
+    const env = { LMNT_API_KEY: 'k-0123456789', HUME_API_KEY: 'k-0123456789' };
+    const { exitCode, stdout } = await home.run(['doctor', '--port', '0'], env);
+    expect(stdout).toContain('ok       provider lmnt: its package is installed');
+    expect(stdout).toMatch(/FAILED {3}provider hume: .*npm install @ai-sdk\/hume/);
+    expect(exitCode).toBe(1);
+  });
+
   it('says what is wrong with the configuration', async () => {
     writeFileSync(join(home.directory, 'indoxhub.yaml'), 'port: x\n');
     const { exitCode, stdout } = await home.run(['doctor']);

@@ -447,7 +447,7 @@ describe('registry', () => {
     expect(new Set(vendors.map((vendor) => vendor.id)).size).toBe(vendors.length);
     for (const vendor of vendors) {
       expect(vendor.id).toMatch(/^[a-z][a-z0-9-]*$/);
-      if (vendor.inProcess === undefined) {
+      if (vendor.inProcess === undefined && vendor.adapter?.package !== null) {
         const prefix = vendor.id.toUpperCase().replaceAll('-', '_');
         expect(vendor.keyNames).toContain(`${prefix}_API_KEY`);
         expect(vendor.baseUrlNames).toContain(`${prefix}_BASE_URL`);

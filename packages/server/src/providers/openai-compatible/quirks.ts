@@ -122,6 +122,8 @@ export const quirks = {
   /** Takes images as data only. */
   ownServerInline: { ...ownServer, inlineMedia: true },
   generic: ownServer,
+  /** An adapter behind the codec: it gives one answer and rebuilds the messages itself. */
+  adapter: withQuirks({ developerRole: true, manyChoices: false, replays: [] }),
   /** The vendor inside the process. */
   sandbox: withQuirks({ developerRole: true, replays: everyReplay }),
 } as const satisfies Record<string, Quirks>;
