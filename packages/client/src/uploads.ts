@@ -4,13 +4,15 @@ import { IndoxHubError } from './errors.ts';
 /** Something that can be read as bytes, piece by piece: a Node.js read stream, a web stream, a generator. */
 export type ByteSource = AsyncIterable<Uint8Array | string> & { readonly path?: unknown };
 
+/** A string is the path of a file, where there are files: on Node.js, Bun and Deno. */
 export type Uploadable =
+  | string
   | Blob
   | Response
   | ArrayBuffer
   | ArrayBufferView
   | ByteSource
-  | Promise<Blob | Response | ArrayBuffer | ArrayBufferView | ByteSource>;
+  | Promise<string | Blob | Response | ArrayBuffer | ArrayBufferView | ByteSource>;
 
 /** What a Blob is made of. */
 type Part = string | Blob | ArrayBuffer | Uint8Array<ArrayBuffer>;
@@ -18,12 +20,34 @@ type Part = string | Blob | ArrayBuffer | Uint8Array<ArrayBuffer>;
 const baseName = (path: unknown): string | undefined =>
   typeof path === 'string' && path !== '' ? path.split(/[\\/]/).pop()?.split('?')[0] || undefined : undefined;
 
+interface Platform {
+  readonly process?: {
+    getBuiltinModule?(
+      name: 'node:fs/promises',
+    ): { readFile(path: string): Promise<Uint8Array<ArrayBuffer>> } | undefined;
+  };
+}
+
+/** Asked of the platform, because an import would have to be resolved in browsers, too. */
+async function readPath(path: string): Promise<Uint8Array<ArrayBuffer>> {
+  if (/^(https?|data|blob):/i.test(path))
+    throw new IndoxHubError('A string is the path of a file. For a URL, give fetch(url)');
+  const files = (globalThis as Platform).process?.getBuiltinModule?.('node:fs/promises');
+  if (files === undefined)
+    throw new IndoxHubError(
+      'There are no files on this platform: give a Blob, bytes or a Response instead of a path',
+    );
+  return files.readFile(path).catch((cause: unknown) => {
+    throw new IndoxHubError(`The file ${path} could not be read`, { cause });
+  });
+}
+
 /**
- * Makes a File of a Blob, bytes, a read stream, a fetch Response or a generator of bytes. The name tells the provider
- * the format, so give one where the source has none.
+ * Makes a File of a path, a Blob, bytes, a read stream, a fetch Response or a generator of bytes. The name tells the
+ * provider the format, so give one where the source has none. A path from a stranger reads any file of yours.
  *
  * @example
- * const file = await toFile(fs.createReadStream('speech.mp3'));
+ * const file = await toFile('recordings/speech.mp3');
  * const other = await toFile(bytes, 'speech.wav', { type: 'audio/wav' });
  */
 export async function toFile(
@@ -32,6 +56,7 @@ export async function toFile(
   options: { readonly type?: string } = {},
 ): Promise<File> {
   const value = await source;
+  if (typeof value === 'string') return named([await readPath(value)], name ?? baseName(value), options.type);
   if (value instanceof Blob) {
     const known = 'name' in value ? baseName(value.name) : undefined;
     return named([value], name ?? known, options.type ?? value.type);
@@ -46,7 +71,7 @@ export async function toFile(
     return named(parts, name ?? baseName(value.path), options.type);
   }
   throw new IndoxHubError(
-    'A file must be a Blob, bytes, a read stream, a Response or an async iterable of bytes. For a path: fs.createReadStream(path)',
+    'A file must be a path, a Blob, bytes, a read stream, a Response or an async iterable of bytes',
   );
 }
 

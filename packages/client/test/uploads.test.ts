@@ -24,6 +24,7 @@ async function* pieces(): AsyncGenerator<Uint8Array> {
 }
 
 const kinds: readonly (readonly [string, () => Uploadable])[] = [
+  ['a path', () => path],
   ['a Blob', () => new Blob([sound], { type: 'audio/wav' })],
   ['a File', () => new File([sound], 'other.wav')],
   ['openAsBlob', () => openAsBlob(path)],
@@ -48,6 +49,8 @@ test('names and types: given, or the source’s own', async () => {
     const file = await toFile(source, ...more);
     return `${file.name} ${file.type} ${file.size === sound.length}`;
   };
+  expect(await named(path)).toBe('speech.wav  true');
+  expect(await named(Promise.resolve(path), 'x.mp3')).toBe('x.mp3  true');
   expect(await named(createReadStream(path))).toBe('speech.wav  true');
   expect(await named(new File([sound], 'a.mp3', { type: 'audio/mpeg' }))).toBe('a.mp3 audio/mpeg true');
   expect(await named(new File([sound], 'a.mp3'), 'b.mp3', { type: 'audio/x' })).toBe('b.mp3 audio/x true');
@@ -82,11 +85,22 @@ test('the form on the wire: fields as text, lists as JSON, a null left out, sent
   );
 });
 
-test('a path, or nothing, is refused in words', async () => {
-  const wrong = 'speech.wav' as unknown as Uploadable;
-  const error = await failure(IndoxHubError, its.client.audio.transcriptions.create({ file: wrong }));
-  expect(error.message).toContain('fs.createReadStream(path)');
-  await failure(IndoxHubError, toFile(undefined as unknown as Uploadable));
+test('a file that is not there, a URL, or nothing, is refused in words', async () => {
+  const message = async (file: Uploadable): Promise<string> =>
+    (await failure(IndoxHubError, its.client.audio.transcriptions.create({ file }))).message;
+  expect(await message(join(folder, 'no-such.wav'))).toContain('no-such.wav could not be read');
+  expect(await message('https://example.com/speech.wav')).toContain('fetch(url)');
+  expect(await message(undefined as unknown as Uploadable)).toContain('a path, a Blob');
+});
+
+test('a path where there are no files is refused in words', async () => {
+  const { getBuiltinModule } = process;
+  try {
+    Object.assign(process, { getBuiltinModule: undefined });
+    expect((await failure(IndoxHubError, toFile(path))).message).toContain('no files on this platform');
+  } finally {
+    Object.assign(process, { getBuiltinModule });
+  }
 });
 
 test('toDataURL', async () => {

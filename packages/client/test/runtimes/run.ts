@@ -89,7 +89,8 @@ function install(): void {
   cpSync(join(import.meta.dirname, 'smoke.js'), join(folder, 'smoke.js'));
   writeFileSync(
     join(folder, 'main.js'),
-    "import process from 'node:process';\nimport { smoke } from './smoke.js';\nconsole.log(`held: ${(await smoke(process.env.GATEWAY_URL, process.env.GATEWAY_KEY)).length}`);\n",
+    // What has files reads a path, too.
+    "import process from 'node:process';\nimport { toFile } from '@indoxhub/client';\nimport { smoke } from './smoke.js';\nif ((await toFile('package.json')).name !== 'package.json') throw new Error('a path');\nconsole.log(`held: ${(await smoke(process.env.GATEWAY_URL, process.env.GATEWAY_KEY)).length}`);\n",
   );
 }
 
@@ -197,7 +198,15 @@ try {
     Deno: async () =>
       said(
         fromNpm('@deno/linux-x64-glibc/deno'),
-        ['run', '--no-prompt', '--allow-net=127.0.0.1', '--allow-env', '--node-modules-dir=manual', main],
+        [
+          'run',
+          '--no-prompt',
+          '--allow-net=127.0.0.1',
+          '--allow-env',
+          '--allow-read=.',
+          '--node-modules-dir=manual',
+          main,
+        ],
         {
           ...env,
           DENO_DIR: join(folder, 'deno'),
