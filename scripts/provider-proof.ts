@@ -35,7 +35,9 @@ const words: Readonly<Record<(typeof provable)[number], string>> = {
 /** What the vendor's codecs do; completions that go as a chat message are chat. */
 const served = (vendor: Provider): (typeof provable)[number][] =>
   provable.filter((name) =>
-    name === 'completion' ? vendor.completion?.wire === 'openai-completion' : vendor[name] !== undefined,
+    name === 'completion'
+      ? vendor.completion?.wire === 'openai-completion'
+      : vendor[name] !== undefined || (name === 'video' && vendor.videoMaker !== undefined),
   );
 
 function held(vendor: Provider): string[] {
@@ -110,9 +112,7 @@ Azure OpenAI: the base URL is \`https://<resource>.openai.azure.com/openai/v1\`,
 Servers on this machine (${vendors
     .filter((vendor) => vendor.loopback === true)
     .map((vendor) => vendor.name)
-    .join(
-      ', ',
-    )}) need no key and are looked for at the address above (whisper.cpp is not: it must be configured). \`local/sandbox\` is described in
+    .join(', ')}) need no key and are looked for at the address above. \`local/sandbox\` is described in
 [sandbox](sandbox.md).
 
 ## The long tail

@@ -25,6 +25,7 @@ import type { AppEnv } from '../src/http/route.ts';
 import type { Provider } from '../src/providers/provider.ts';
 import { openSqlite } from '../src/storage/sqlite.ts';
 import type { CallFacts, Storage } from '../src/storage/storage.ts';
+import { byName } from '../src/providers/own-servers.ts';
 
 const adminKey = 'admin-key-for-the-tests';
 const canary = 'sk-canary-0123456789';
@@ -52,7 +53,7 @@ beforeEach(async () => {
   const ollama: Provider = { ...openai, id: 'ollama', keyNames: [], keyless: true, loopback: true };
   const vendors = new Map([openai, ollama].map((vendor) => [vendor.id, vendor]));
   const found = createFoundModels();
-  found.set('ollama', ['llama3']);
+  found.set('ollama', ['llama3'].map(byName));
   const env = { INDOXHUB_ADMIN_KEY: adminKey, OPENAI_API_KEY: canary };
   const { settings } = loadSettings({ vendors: [openai], env, cwd: directory });
   // What the admin routes use of it.

@@ -129,7 +129,7 @@ export const fileSchema = z.strictObject({
   public_url: setting('publicUrl', 'The origin callers see'),
   local_discovery: setting(
     'localDiscovery',
-    'Look for Ollama, LM Studio, vLLM and llama.cpp here; default on',
+    'Look for Ollama, LM Studio, vLLM, llama.cpp, Speaches and whisper.cpp here; default on',
     'onOff',
   ),
   max_retries: setting('maxRetries', 'Attempts after the first; default 2', 'number'),

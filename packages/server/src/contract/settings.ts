@@ -69,7 +69,7 @@ export interface Settings {
   readonly publicUrl: string | null;
   /** The file these settings came from, to be watched. */
   readonly configPath: string | null;
-  /** Look for Ollama, LM Studio, vLLM and llama.cpp on loopback. */
+  /** Look for Ollama, LM Studio, vLLM and the like on loopback. */
   readonly localDiscovery: boolean;
   readonly providers: readonly ProviderSettings[];
   readonly models: readonly ModelSettings[];

@@ -3,7 +3,7 @@ import type { Capability } from '../contract/catalogue.ts';
 import { badField } from '../contract/errors.ts';
 import type { Settings } from '../contract/settings.ts';
 import type { Catalogue } from './catalogue.ts';
-import { speechToTextNames, textToSpeechNames, type FoundModels } from './found.ts';
+import type { FoundModels } from './found.ts';
 import type { Access, Roster } from './roster.ts';
 
 export interface Sources {
@@ -42,22 +42,11 @@ export function defaultName(
   throw badField('model', `'model' is required: no default model for ${capability} is configured`);
 }
 
-/** Servers on this machine tell names only. */
-function foundFor({ vendor }: Access, capability: Capability): RegExp | null {
-  const isSpeechOnly = vendor.chat === undefined && vendor.transcription !== undefined;
-  if (capability === 'chat' || capability === 'completion')
-    return isSpeechOnly ? null : /^(?!.*(embed|rerank))/i;
-  if (capability === 'stt') return vendor.transcription === undefined ? null : speechToTextNames;
-  if (capability === 'tts') return vendor.speech === undefined ? null : textToSpeechNames;
-  return null;
-}
-
 function defaultOf({ catalogue, found }: Sources, access: Access, capability: Capability): string | null {
   const { provider } = access;
   const defaults = catalogue.providers.get(provider.vendor)?.defaults ?? {};
   const listed = defaults[capability] ?? (capability === 'completion' ? defaults.chat : undefined);
   if (listed !== undefined) return `${provider.id}/${listed}`;
-  const isOf = foundFor(access, capability);
-  const own = isOf === null ? undefined : found.names(provider.id).find((name) => isOf.test(name));
-  return own === undefined ? null : `${provider.id}/${own}`;
+  const own = found.models(provider.id).find(({ capabilities }) => capabilities.includes(capability));
+  return own === undefined ? null : `${provider.id}/${own.id}`;
 }

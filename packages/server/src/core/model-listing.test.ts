@@ -10,6 +10,7 @@ import { createFoundModels } from './found.ts';
 import { createModels } from './models.ts';
 import type { Document, Listing } from './model-listing.ts';
 import { perThousand, type ModelView, type OpenAiModelView, type ProviderView } from './model-views.ts';
+import { byName } from '../providers/own-servers.ts';
 
 const catalogue = loadCatalogue(join(import.meta.dirname, '../../catalogue'));
 const vendor = (id: string, more: Partial<Provider> = {}): Provider => ({
@@ -240,7 +241,7 @@ describe('the OpenAI shape', () => {
 describe('servers found on this machine', () => {
   it('appear with their own names, and the listing is made anew', () => {
     const before = listing.providers();
-    found.set('ollama', ['llama3.2:latest', 'nomic-embed-text:latest']);
+    found.set('ollama', ['llama3.2:latest', 'nomic-embed-text:latest'].map(byName));
     expect(listing.providers().etag).not.toBe(before.etag);
     const ollama = json(listing.provider('ollama')) as ProviderView;
     expect(ollama).toMatchObject({ name: 'Ollama', available: true, byok: false });

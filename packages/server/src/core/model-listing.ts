@@ -6,12 +6,13 @@
 import { createHash } from 'node:crypto';
 import { promisify } from 'node:util';
 import { gzip } from 'node:zlib';
-import type { CatalogueModel } from '../contract/catalogue.ts';
+import type { Capability, CatalogueModel } from '../contract/catalogue.ts';
 import { GatewayError } from '../contract/errors.ts';
 import type { ModelSettings, Settings } from '../contract/settings.ts';
+import { byName, type FoundModel } from '../providers/own-servers.ts';
 import type { Provider } from '../providers/provider.ts';
 import type { Catalogue } from './catalogue.ts';
-import { speechToTextNames, textToSpeechNames, type FoundModels } from './found.ts';
+import type { FoundModels } from './found.ts';
 import {
   isModelList,
   modelView,
@@ -205,8 +206,8 @@ function modelsOf(
     });
   });
   const known = new Set(views.map((each) => each.id));
-  for (const name of found.names(head.id)) {
-    if (!known.has(name)) views.push(modelView(foundModel(name), { ...facts, prices: null }));
+  for (const model of found.models(head.id)) {
+    if (!known.has(model.id)) views.push(modelView(foundModel(model), { ...facts, prices: null }));
   }
   for (const own of settings.models) {
     const name = ownName(own, head.id);
@@ -214,7 +215,7 @@ function modelsOf(
     const target = own.targets[0];
     const vendor = settings.providers.find((each) => each.id === target?.provider)?.vendor ?? vendorId;
     const listed = target === undefined ? null : catalogue.find(vendor, target.model);
-    const model = withLimits({ ...(listed ?? foundModel(name)), id: name, name }, own);
+    const model = withLimits({ ...(listed ?? foundModel(byName(name))), id: name, name }, own);
     const view = modelView(model, {
       ...facts,
       prices: own.prices ?? (own.unitPrices === null ? listed?.prices : null) ?? null,
@@ -243,18 +244,26 @@ function withLimits(model: CatalogueModel, own: ModelSettings): CatalogueModel {
   };
 }
 
-/** By its name: servers on this machine tell nothing else. */
-function foundModel(name: string): CatalogueModel {
-  const isEmbedding = /embed/i.test(name);
-  if (speechToTextNames.test(name))
-    return { id: name, name, capabilities: ['stt'], input: ['audio'], output: ['text'] };
-  if (textToSpeechNames.test(name))
-    return { id: name, name, capabilities: ['tts'], input: ['text'], output: ['audio'] };
+/** What goes in and comes out of what a model does. */
+const flows: Readonly<Record<Capability, readonly [input: readonly string[], output: string]>> = {
+  chat: [['text'], 'text'],
+  completion: [['text'], 'text'],
+  vision: [['text', 'image'], 'text'],
+  embedding: [['text'], 'embedding'],
+  image: [['text'], 'image'],
+  tts: [['text'], 'audio'],
+  stt: [['audio'], 'text'],
+  video: [['text'], 'video'],
+};
+
+function foundModel({ id, capabilities, contextWindow }: FoundModel): CatalogueModel {
+  const does = capabilities.map((each) => flows[each]);
   return {
-    id: name,
-    name,
-    capabilities: isEmbedding ? ['embedding'] : ['chat', 'completion'],
-    input: ['text'],
-    output: [isEmbedding ? 'embedding' : 'text'],
+    id,
+    name: id,
+    capabilities: [...capabilities],
+    input: [...new Set(does.flatMap(([input]) => input))],
+    output: [...new Set(does.map(([, output]) => output))],
+    ...(contextWindow === null ? {} : { context_window: contextWindow }),
   };
 }

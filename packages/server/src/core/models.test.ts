@@ -7,6 +7,7 @@ import type { Provider } from '../providers/provider.ts';
 import { loadCatalogue } from './catalogue.ts';
 import { createFoundModels, type FoundModels } from './found.ts';
 import { createModels, type Models } from './models.ts';
+import { byName } from '../providers/own-servers.ts';
 
 const catalogue = loadCatalogue(join(import.meta.dirname, '../../catalogue'));
 
@@ -225,7 +226,7 @@ describe('without a model', () => {
       param: 'model',
     });
     const found = createFoundModels();
-    found.set('ollama', ['nomic-embed-text:latest', 'llama3.2:latest']);
+    found.set('ollama', ['nomic-embed-text:latest', 'llama3.2:latest'].map(byName));
     expect(modelsWith({ found }).resolve(null, null, 'chat').id).toBe('ollama/llama3.2:latest');
   });
 });
@@ -419,7 +420,7 @@ describe('servers on this machine', () => {
     expect(failure(() => models.resolve('ollama/llama3.2', null, 'chat')).code).toBe(
       'provider_not_configured',
     );
-    found.set('ollama', ['llama3.2:latest']);
+    found.set('ollama', ['llama3.2:latest'].map(byName));
     expect(models.resolve('ollama/llama3.2', null, 'chat')).toMatchObject({
       id: 'ollama/llama3.2',
       prices: null,

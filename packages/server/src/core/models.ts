@@ -136,6 +136,7 @@ function createResolver(input: ResolverInput): Resolver {
           : fromProvider(input, place, override);
     }
     requireCapability(resolved, capability);
+    requireTold(input.found, resolved, capability);
     if (resolved.info === null) roster.requireListed(resolved.provider, resolved.model);
     return resolved;
   };
@@ -260,6 +261,18 @@ function requireCapability({ id, info }: Resolved, capability: Capability): void
   // A chat model continues a prompt, too.
   if (capability === 'completion' && info.capabilities.includes('chat')) return;
   throw badField('model', `Model '${id}' does not do ${capability}; it does ${info.capabilities.join(', ')}`);
+}
+
+/** As the server on this machine says; a guess by the name refuses nothing. */
+function requireTold(
+  found: FoundModels,
+  { id, provider, model, info }: Resolved,
+  capability: Capability,
+): void {
+  const own = info === null ? found.find(provider, model) : null;
+  if (own?.told !== true || own.capabilities.includes(capability)) return;
+  const does = own.capabilities.length === 0 ? 'nothing that is served here' : own.capabilities.join(', ');
+  throw badField('model', `Model '${id}' does not do ${capability}; it does ${does}`);
 }
 
 /** Lower orders first; within one order drawn by weight, without putting back. */

@@ -65,8 +65,7 @@ export function createRoster(input: RosterInput): Roster {
       .map((each) => each.provider.id)
       .join(', ');
   const lists = (vendor: string, provider: string, name: string): boolean =>
-    catalogue.find(vendor, name) !== null ||
-    found.names(provider).some((each) => each === name || each === `${name}:latest`);
+    catalogue.find(vendor, name) !== null || found.find(provider, name) !== null;
 
   const defaultProvider = (): string | null => {
     const written = settings.defaults.chat;

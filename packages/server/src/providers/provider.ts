@@ -19,6 +19,7 @@ import type {
   VideoState,
 } from '../contract/media.ts';
 import type { TokenUsage } from '../contract/usage.ts';
+import type { Finder } from './own-servers.ts';
 
 /** Where one attempt goes. The key is added by the transport, so a codec cannot leak it. */
 export interface CallTarget {
@@ -270,10 +271,10 @@ export interface Provider {
   readonly auth: AuthScheme;
   /** Works without a key (servers on loopback, the sandbox). */
   readonly keyless?: boolean;
-  /** Looked for on this machine: the base URL is a loopback default, and `GET {baseUrl}/models` says what it has. */
+  /** Looked for on this machine: the base URL is a loopback default. */
   readonly loopback?: boolean;
-  /** Of servers that listen where others do: is what `GET {baseUrl}/models` lists of this vendor? */
-  readonly owns?: (model: Readonly<Record<string, unknown>>) => boolean;
+  /** Says what such a server has; absent: OpenAI's list does. */
+  readonly finder?: Finder;
   readonly inProcess?: InProcessUpstream;
   readonly adapter?: Adapter;
   /** Lets go of what it holds in the process. */

@@ -1,5 +1,4 @@
 /** Speech servers of one's own: Speaches, and the server of whisper.cpp. */
-import { createServer, type Server } from 'node:http';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import { fieldsOf, transcribing, wavOf } from '../fakes/transcriptions.ts';
 import { startGateway, type TestGateway } from '../gateway.ts';
@@ -109,40 +108,5 @@ test('neither chats', async () => {
       messages: [{ role: 'user', content: 'hi' }],
     });
     expect(answer.status).toBe(400);
-  }
-});
-
-test('Speaches is found where vLLM might be, by what it says of its models', async () => {
-  const models: object[] = [
-    { id: 'Systran/faster-whisper-small', object: 'model', task: 'automatic-speech-recognition' },
-    { id: 'speaches-ai/Kokoro-82M', object: 'model', task: 'text-to-speech' },
-  ];
-  const server: Server = createServer((_, response) =>
-    response
-      .setHeader('content-type', 'application/json')
-      .end(JSON.stringify({ object: 'list', data: models })),
-  );
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', reject);
-    server.listen(8_000, '127.0.0.1', resolve);
-  });
-  const finder = await startGateway({ env: { INDOXHUB_LOCAL_DISCOVERY: 'on' } });
-  try {
-    const seen = async (id: string): Promise<unknown> => (await finder.get(`/api/v1/models/${id}`)).json();
-    await expect.poll(() => seen('speaches')).toMatchObject({ available: true });
-    expect(await seen('speaches')).toMatchObject({
-      speech_to_text: [{ id: 'Systran/faster-whisper-small' }],
-      text_to_speech: [{ id: 'speaches-ai/Kokoro-82M' }],
-    });
-    expect(await seen('vllm')).toMatchObject({ error: 'provider_not_found' });
-    // Its models are the default for speech, none of them is for chat.
-    const chat = await finder.post('/api/v1/chat/completions', {
-      messages: [{ role: 'user', content: 'hi' }],
-    });
-    expect(await jsonOf(chat)).toMatchObject({ error: 'bad_request', details: { param: 'model' } });
-  } finally {
-    await finder.close();
-    server.closeAllConnections();
-    server.close();
   }
 });

@@ -1,5 +1,14 @@
 /** Vendors that speak OpenAI's wire, one row each. Base URLs and key names are the vendors' own, as of 2026-11-25. */
 import { completionFrom } from '../prompt-as-chat.ts';
+import {
+  createOllamaFinder,
+  llamaCppFinder,
+  lmStudioFinder,
+  plainFinder,
+  speachesFinder,
+  whisperCppFinder,
+  type Finder,
+} from '../own-servers.ts';
 import type { AuthScheme, Provider } from '../provider.ts';
 import { openaiChatCodec, openaiCompletionCodec } from './codec.ts';
 import { mediaOf } from './media.ts';
@@ -19,7 +28,7 @@ interface VendorRow {
   readonly auth?: AuthScheme;
   readonly headers?: Readonly<Record<string, string>>;
   readonly loopback?: boolean;
-  readonly owns?: Provider['owns'];
+  readonly finder?: Finder;
   /** false: speech only. */
   readonly chat?: false;
 }
@@ -38,7 +47,7 @@ function vendor(row: VendorRow): Provider {
     auth: row.auth ?? bearer,
     ...(row.headers === undefined ? {} : { headers: row.headers }),
     ...(row.loopback === true ? { keyless: true, loopback: true } : {}),
-    ...(row.owns === undefined ? {} : { owns: row.owns }),
+    ...(row.finder === undefined ? {} : { finder: row.finder }),
     ...(row.chat === false
       ? {}
       : {
@@ -203,7 +212,7 @@ export const generic = vendor({
   completion: true,
 });
 
-const own = (id: string, name: string, port: number, row: Quirks): Provider =>
+const own = (id: string, name: string, port: number, row: Quirks, finder: Finder): Provider =>
   vendor({
     id,
     name,
@@ -211,15 +220,16 @@ const own = (id: string, name: string, port: number, row: Quirks): Provider =>
     quirks: row,
     completion: true,
     loopback: true,
+    finder,
   });
 
 /** Looked for on this machine. */
 export const ownServers: readonly Provider[] = [
-  own('ollama', 'Ollama', 11434, quirks.ownServerInline),
-  own('lmstudio', 'LM Studio', 1234, quirks.ownServerInline),
-  // Speaches listens there, too, and says of each model what it is for.
-  { ...own('vllm', 'vLLM', 8000, quirks.ownServer), owns: ({ task }) => typeof task !== 'string' },
-  own('llamacpp', 'llama.cpp server', 8080, quirks.ownServer),
+  own('ollama', 'Ollama', 11434, quirks.ownServerInline, createOllamaFinder()),
+  own('lmstudio', 'LM Studio', 1234, quirks.ownServerInline, lmStudioFinder),
+  // Two each share a port; their finders tell them apart.
+  own('vllm', 'vLLM', 8000, quirks.ownServer, plainFinder),
+  own('llamacpp', 'llama.cpp server', 8080, quirks.ownServer, llamaCppFinder),
   vendor({
     id: 'speaches',
     name: 'Speaches',
@@ -227,9 +237,8 @@ export const ownServers: readonly Provider[] = [
     quirks: quirks.ownServer,
     chat: false,
     loopback: true,
-    owns: ({ task }) => typeof task === 'string',
+    finder: speachesFinder,
   }),
-  // Lists no models, and listens where llama.cpp does: it is not looked for, but used where its address is configured.
   vendor({
     id: 'whispercpp',
     name: 'whisper.cpp server',
@@ -237,6 +246,6 @@ export const ownServers: readonly Provider[] = [
     quirks: quirks.ownServer,
     chat: false,
     loopback: true,
-    owns: () => false,
+    finder: whisperCppFinder,
   }),
 ];
