@@ -94,12 +94,12 @@ test('a file that is not there, a URL, or nothing, is refused in words', async (
 });
 
 test('a path where there are no files is refused in words', async () => {
-  const { getBuiltinModule } = process;
+  const own = Object.getOwnPropertyDescriptor(process, 'getBuiltinModule');
   try {
-    Object.assign(process, { getBuiltinModule: undefined });
+    Object.defineProperty(process, 'getBuiltinModule', { ...own, value: undefined });
     expect((await failure(IndoxHubError, toFile(path))).message).toContain('no files on this platform');
   } finally {
-    Object.assign(process, { getBuiltinModule });
+    Object.defineProperty(process, 'getBuiltinModule', own ?? {});
   }
 });
 
