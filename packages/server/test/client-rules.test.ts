@@ -1,10 +1,13 @@
 /** What clients of others take for granted, one rule a test: measured with recorded requests of theirs. */
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { base64Floats, vectorOf } from './fakes/embeddings.ts';
 import { png } from './fakes/images.ts';
 import { soundOf } from './fakes/speech.ts';
 import { mp4 } from './fakes/videos.ts';
 import { wavOf } from './fakes/transcriptions.ts';
+import { startCommand } from './journeys/started.ts';
 import { jsonOf, model, openScene, say, type Json, type Scene } from './journeys/client.ts';
 
 let scene: Scene;
@@ -322,6 +325,39 @@ test('a page may send what OpenAI’s client sends, and read what it reads', asy
   const exposed = (answer.headers.get('access-control-expose-headers') ?? '').toLowerCase().split(', ');
   for (const name of ['x-request-id', 'retry-after', 'retry-after-ms', 'x-should-retry'])
     expect(exposed).toContain(name);
+});
+
+test('a client’s own retries are told apart in the log', async () => {
+  const gateway = await startCommand(process.execPath, [join(import.meta.dirname, '../bin/indoxhub.js')], {
+    cwd: tmpdir(),
+    env: { INDOXHUB_LOG_LEVEL: 'info' },
+  });
+  const headers = { authorization: `Bearer ${gateway.apiKey}`, 'content-type': 'application/json' };
+  for (const [path, body] of [
+    ['/v1/chat/completions', { model: 'local/sandbox', messages: say('hi') }],
+    ['/v1/embeddings', { model: 'local/use-lite', input: 'hi' }],
+  ] as const)
+    for (const more of [{}, { 'x-stainless-retry-count': '2' }, { 'x-stainless-retry-count': 'many' }])
+      await (
+        await fetch(gateway.url + path, {
+          method: 'POST',
+          headers: { ...headers, ...more },
+          body: JSON.stringify(body),
+        })
+      ).text();
+  await gateway.stop();
+  const calls = gateway.output
+    .split('\n')
+    .filter((line) => line.includes('"msg":"call"'))
+    .map((line) => JSON.parse(line) as Json);
+  expect(calls.map((call) => call['client_retries'])).toEqual([
+    undefined,
+    2,
+    undefined,
+    undefined,
+    2,
+    undefined,
+  ]);
 });
 
 test('headers and fields of clients that nobody here knows are no error', async () => {

@@ -6,7 +6,8 @@ import { inputTokens, outputTokens } from '../contract/usage.ts';
 import type { UsageRecord } from '../storage/storage.ts';
 
 export interface AccessLog {
-  call(record: UsageRecord, upstreamMs: number): void;
+  /** `clientRetries`: how often the client itself had tried before; null where it tells nothing. */
+  call(record: UsageRecord, upstreamMs: number, clientRetries?: number | null): void;
   /** Hands on what is held back. */
   flush(): void;
 }
@@ -38,7 +39,7 @@ export function createAccessLog(write: (lines: string) => unknown): AccessLog {
     size += held.write(line, size);
     timer ??= setTimeout(flush, maxDelayMs).unref();
   };
-  const call = (record: UsageRecord, upstreamMs: number): void => {
+  const call = (record: UsageRecord, upstreamMs: number, clientRetries: number | null = null): void => {
     const { costNano } = record;
     hold(
       `{"level":${infoLevel},"time":${Date.now()},"request_id":"${record.id}","account":${JSON.stringify(record.accountId)}` +
@@ -47,7 +48,8 @@ export function createAccessLog(write: (lines: string) => unknown): AccessLog {
         `,"ending":"${record.ending}","error":${JSON.stringify(record.errorCode)}` +
         `,"input_tokens":${inputTokens(record.usage)},"output_tokens":${outputTokens(record.usage)}` +
         `,"cost_nano":${costNano === null ? 'null' : `"${costNano}"`},"ms":${record.latencyMs}` +
-        `,"upstream_ms":${Math.round(upstreamMs)},"attempts":${record.attempts},"msg":"call"}\n`,
+        `,"upstream_ms":${Math.round(upstreamMs)},"attempts":${record.attempts}` +
+        `${clientRetries === null ? '' : `,"client_retries":${clientRetries}`},"msg":"call"}\n`,
     );
   };
   return { call, flush };

@@ -37,6 +37,8 @@ export interface Incoming {
   /** Where this gateway answers, as the caller knows it; links to media begin with it. */
   readonly origin: string;
   readonly startedAtMs: number;
+  /** How often the client itself had tried before, where it tells. */
+  readonly clientRetries?: number | null;
 }
 
 /** A chat or text completion as it came in. */

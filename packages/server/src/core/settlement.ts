@@ -154,5 +154,5 @@ export function report(gateway: Gateway, plan: BasePlan, end: CallEnd, priced: P
     usage: record.usage,
     costNano: record.costNano,
   });
-  gateway.accessLog?.call(record, end.upstreamMs);
+  gateway.accessLog?.call(record, end.upstreamMs, plan.call.clientRetries ?? null);
 }

@@ -8,7 +8,7 @@ import type { Gateway } from '../core/gateway.ts';
 import { encodeNativeError } from '../dialects/native/errors.ts';
 import { encodeOpenaiError } from '../dialects/openai/errors.ts';
 import { decodeMaxCost } from '../dialects/own-fields.ts';
-import { commonHeaders, errorHeaders, originOf, single } from './headers.ts';
+import { clientRetries, commonHeaders, errorHeaders, originOf, single } from './headers.ts';
 import { authorise } from './middleware/auth.ts';
 import { RawClient } from './raw-client.ts';
 import { createRequestId } from './request-id.ts';
@@ -53,6 +53,7 @@ async function answer(
       client,
       origin: originOf(headers.host),
       startedAtMs,
+      clientRetries: clientRetries(headers),
     };
     const reply = await door.serve(call, incoming);
     if (reply !== null && !client.gone) sendReply(outgoing, common, reply);

@@ -49,6 +49,12 @@ export function errorHeaders(error: GatewayError, isOpenai: boolean): Record<str
   return headers;
 }
 
+/** How often the client itself had tried before: OpenAI's clients tell, and others made like them. */
+export function clientRetries(headers: IncomingHttpHeaders): number | null {
+  const told = headers['x-stainless-retry-count'];
+  return typeof told === 'string' && /^\d{1,3}$/.test(told) ? Number(told) : null;
+}
+
 /** Where this gateway answers, as a caller reached it. */
 export const originOf = (host: string | undefined): string => `http://${host ?? 'localhost'}`;
 

@@ -8,6 +8,7 @@ import { readAddress } from '../../src/cli/address-file.ts';
 export interface Started {
   readonly url: string;
   readonly apiKey: string;
+  /** All it has printed. */
   readonly output: string;
   /** SIGTERM to the gateway itself; resolves with the command's exit code. */
   stop(): Promise<number | null>;
@@ -62,7 +63,14 @@ export async function startCommand(
         rmSync(folder, { recursive: true, force: true });
         return code;
       };
-      return { url: address.url, apiKey, output, stop };
+      return {
+        url: address.url,
+        apiKey,
+        get output() {
+          return output;
+        },
+        stop,
+      };
     }
     if (failures.length > 0 || child.exitCode !== null || Date.now() > deadline) {
       child.kill('SIGKILL');

@@ -10,7 +10,7 @@ import type { ChatDialect } from '../../dialects/dialect.ts';
 import { nativeChat, nativeCompletion } from '../../dialects/native/chat.ts';
 import { openaiChat, openaiCompletion } from '../../dialects/openai/chat.ts';
 import { readBody } from '../body.ts';
-import { commonHeaders, errorHeaders, originOf, single } from '../headers.ts';
+import { clientRetries, commonHeaders, errorHeaders, originOf, single } from '../headers.ts';
 import { createRequestId } from '../request-id.ts';
 import { authorise } from '../middleware/auth.ts';
 import { RawClient } from '../raw-client.ts';
@@ -83,6 +83,7 @@ async function serve(
       client,
       origin: originOf(headers.host),
       startedAtMs,
+      clientRetries: clientRetries(headers),
     });
     if (reply === null || client.gone) return;
     sendReply(outgoing, common, reply);
