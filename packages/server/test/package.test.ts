@@ -1,4 +1,7 @@
-/** The published package: packed, installed in an empty folder with npm, started through its bin. */
+/**
+ * The published packages: packed, installed in an empty folder with npm, started through the bin; first the gateway alone, then
+ * with `@indoxhub/local` beside it.
+ */
 import { execFileSync } from 'node:child_process';
 import {
   cpSync,
@@ -13,7 +16,7 @@ import {
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { plainPath, startCommand } from './journeys/started.ts';
+import { plainPath, startCommand, type Started } from './journeys/started.ts';
 
 const root = join(import.meta.dirname, '../../..');
 const maxBytes = 25 * 1024 * 1024;
@@ -27,20 +30,33 @@ function filesBelow(folder: string): string[] {
 }
 
 /** `npm pack` in a copy: a build in the clone itself would be what its bin runs from then on. */
-function pack(folder: string): string {
-  const copy = join(folder, 'clone');
+function pack(folder: string, name: 'server' | 'local'): string {
+  const copy = join(folder, `clone-${name}`);
   mkdirSync(join(copy, 'packages'), { recursive: true });
-  for (const name of ['tsconfig.base.json', 'README.md', 'LICENSE'])
-    cpSync(join(root, name), join(copy, name));
+  for (const file of ['tsconfig.base.json', 'README.md', 'LICENSE'])
+    cpSync(join(root, file), join(copy, file));
   const skip = /\/(dist|test|bench|node_modules)$/;
-  cpSync(join(root, 'packages/server'), join(copy, 'packages/server'), {
+  cpSync(join(root, 'packages', name), join(copy, 'packages', name), {
     recursive: true,
     filter: (path) => !skip.test(path),
   });
   symlinkSync(join(root, 'node_modules'), join(copy, 'node_modules'));
-  const words = ['pack', '--silent', '--pack-destination', folder];
-  execFileSync('npm', words, { cwd: join(copy, 'packages/server'), encoding: 'utf8' });
-  return join(folder, readdirSync(folder).find((name) => name.endsWith('.tgz')) ?? '');
+  const words = ['pack', '--silent', '--pack-destination', copy];
+  execFileSync('npm', words, { cwd: join(copy, 'packages', name), encoding: 'utf8' });
+  return join(copy, readdirSync(copy).find((file) => file.endsWith('.tgz')) ?? '');
+}
+
+function install(home: string, tarball: string): void {
+  const words = [
+    'install',
+    tarball,
+    '--ignore-scripts',
+    '--no-audit',
+    '--no-fund',
+    '--silent',
+    '--prefer-offline',
+  ];
+  execFileSync('npm', words, { cwd: home, encoding: 'utf8' });
 }
 
 describe.skipIf(!isWanted)('the packed package (CI=true or INDOXHUB_TEST_PACKAGE=1 runs it)', () => {
@@ -52,8 +68,7 @@ describe.skipIf(!isWanted)('the packed package (CI=true or INDOXHUB_TEST_PACKAGE
     folder = mkdtempSync(join(tmpdir(), 'indoxhub-package-'));
     home = join(folder, 'empty');
     mkdirSync(home);
-    const words = ['install', pack(folder), '--ignore-scripts', '--no-audit', '--no-fund', '--silent'];
-    execFileSync('npm', words, { cwd: home, encoding: 'utf8' });
+    install(home, pack(folder, 'server'));
     modules = join(home, 'node_modules');
   }, 180_000);
   afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -106,6 +121,72 @@ describe.skipIf(!isWanted)('the packed package (CI=true or INDOXHUB_TEST_PACKAGE
       }
       const models = (await (await fetch(`${gateway.url}/v1/models`)).json()) as { data: unknown[] };
       expect(models.data.length).toBeGreaterThan(10);
+      const spoken = await speak(gateway);
+      expect([spoken.status, await spoken.text()]).toEqual([
+        503,
+        expect.stringContaining('npm install @indoxhub/local'),
+      ]);
+    } finally {
+      expect(await gateway.stop()).toBe(0);
+    }
+  });
+
+  const speak = ({ url, apiKey }: Started): Promise<Response> =>
+    fetch(`${url}/v1/audio/speech`, {
+      method: 'POST',
+      headers: { authorization: `Bearer ${apiKey}`, 'content-type': 'application/json' },
+      body: JSON.stringify({
+        model: 'local/flite',
+        input: 'Turn left at the next traffic light.',
+        response_format: 'wav',
+      }),
+    });
+
+  test('with @indoxhub/local it speaks, hears, embeds, draws and films', { timeout: 300_000 }, async () => {
+    install(home, pack(folder, 'local'));
+    expect(
+      filesBelow(join(modules, '@indoxhub/local')).filter((path) => /\/(src|test)\//.test(path)),
+    ).toEqual([]);
+    const env = { PATH: `${dirname(process.execPath)}:${plainPath}` };
+    const gateway = await startCommand(join(modules, '.bin/indoxhub'), [], { cwd: home, env });
+    try {
+      const post = async (path: string, body: object): Promise<Record<string, unknown>> => {
+        const answer = await fetch(gateway.url + path, {
+          method: 'POST',
+          headers: { authorization: `Bearer ${gateway.apiKey}`, 'content-type': 'application/json' },
+          body: JSON.stringify(body),
+        });
+        expect(answer.status, path).toBe(200);
+        return (await answer.json()) as Record<string, unknown>;
+      };
+      const sound = await (await speak(gateway)).arrayBuffer();
+      expect(Buffer.from(sound).toString('latin1', 0, 4)).toBe('RIFF');
+      const form = new FormData();
+      form.append('model', 'local/pocketsphinx');
+      form.append('file', new File([sound], 'a.wav'));
+      const headers = { authorization: `Bearer ${gateway.apiKey}` };
+      const heard = await fetch(`${gateway.url}/v1/audio/transcriptions`, {
+        method: 'POST',
+        body: form,
+        headers,
+      });
+      expect(await heard.json()).toMatchObject({ text: expect.stringContaining('traffic light') });
+      const embedded = await post('/v1/embeddings', { model: 'local/use-lite', input: 'hi' });
+      expect((embedded['data'] as { embedding: number[] }[])[0]?.embedding).toHaveLength(512);
+      const drawn = await post('/v1/images/generations', {
+        model: 'local/canvas',
+        prompt: 'a hill',
+        size: '256x256',
+        response_format: 'url',
+      });
+      expect(JSON.stringify(drawn)).toContain('/media/');
+      const film = await post('/v1/videos', { model: 'local/motion', prompt: 'a hill', seconds: '1' });
+      await expect
+        .poll(
+          async () => (await fetch(`${gateway.url}/v1/videos/${String(film['id'])}`, { headers })).json(),
+          { timeout: 60_000 },
+        )
+        .toMatchObject({ status: 'completed' });
     } finally {
       expect(await gateway.stop()).toBe(0);
     }
