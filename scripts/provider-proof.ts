@@ -109,6 +109,10 @@ ${vendors.filter(isOwn).map(row).join('\n')}
 Azure OpenAI: the base URL is \`https://<resource>.openai.azure.com/openai/v1\`, or
 \`https://<resource>.openai.azure.com/openai/deployments/<deployment>\` with the option \`api_version\`.
 
+Google Vertex AI: the base URL is
+\`https://<location>-aiplatform.googleapis.com/v1/projects/<project>/locations/<location>\`, or the default in express mode. It takes an
+API key; service accounts are not supported.
+
 Servers on this machine (${vendors
     .filter((vendor) => vendor.loopback === true)
     .map((vendor) => vendor.name)

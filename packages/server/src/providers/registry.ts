@@ -11,6 +11,7 @@ import { stability } from './stability.ts';
 import { longTail } from './ai-sdk/index.ts';
 import { anthropic } from './anthropic/index.ts';
 import { google } from './google/index.ts';
+import { vertex } from './google/vertex.ts';
 import { local } from './local/sandbox.ts';
 import { generic, openaiCompatible, ownServers } from './openai-compatible/vendors.ts';
 import type { Provider } from './provider.ts';
@@ -20,6 +21,7 @@ export const vendors: readonly Provider[] = [
   ...openaiCompatible.slice(0, 1),
   anthropic,
   google,
+  vertex,
   ...openaiCompatible.slice(1),
   elevenlabs,
   deepgram,

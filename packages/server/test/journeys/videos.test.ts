@@ -26,6 +26,8 @@ beforeAll(async () => {
       OPENAI_BASE_URL: upstream.url,
       GEMINI_API_KEY: 'g',
       GEMINI_BASE_URL: origin,
+      VERTEX_API_KEY: 'v',
+      VERTEX_BASE_URL: upstream.url,
       XAI_API_KEY: 'x',
       XAI_BASE_URL: upstream.url,
       FAL_KEY: 'f',
@@ -434,6 +436,31 @@ describe('vendors in their own wire', () => {
     });
     expect(upstream.calls[1]?.path).toBe('/v1beta/models/veo-3.0-generate-001/operations/op1');
     expect(upstream.calls.at(-1)?.headers['x-goog-api-key']).toBe('g');
+  });
+
+  test('Veo at Vertex: waited for, priced by its sound, refused', async () => {
+    const videos = [{ bytesBase64Encoded: mp4.toString('base64'), mimeType: 'video/mp4' }];
+    let polls = 0;
+    serve((call) => {
+      if (call.path.endsWith(':predictLongRunning')) return { name: 'projects/p/operations/op1' };
+      polls++;
+      return polls < 2 ? { name: 'x' } : { done: true, response: { videos } };
+    });
+    const model = 'vertex/veo-3.0-generate-001';
+    expect(await run({ model, duration: 4, generate_audio: false })).toMatchObject({
+      status: 'completed',
+      cost: 0.8,
+      result: { file_size: mp4.length },
+    });
+    expect(upstream.calls[0]?.body).toMatchObject({
+      parameters: { durationSeconds: 4, generateAudio: false },
+    });
+    serve((call) =>
+      call.path.endsWith(':predictLongRunning')
+        ? { name: 'projects/p/operations/op2' }
+        : { done: true, response: { raiMediaFilteredCount: 1, raiMediaFilteredReasons: ['Not this.'] } },
+    );
+    expect(await run({ model, duration: 4 })).toMatchObject({ status: 'failed', cost: 0 });
   });
 
   test('xAI: the file without the key', async () => {

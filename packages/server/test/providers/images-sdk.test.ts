@@ -20,6 +20,8 @@ const env = (origin: string): Record<string, string> => ({
   OPENAI_BASE_URL: `${origin}/v1`,
   GEMINI_API_KEY: key,
   GEMINI_BASE_URL: origin,
+  VERTEX_API_KEY: key,
+  VERTEX_BASE_URL: `${origin}/v1`,
   XAI_API_KEY: key,
   XAI_BASE_URL: `${origin}/v1`,
   FAL_KEY: key,
@@ -300,6 +302,86 @@ const ofGoogle: Proof<string[]>[] = [
   },
 ];
 
+// cloud.google.com/vertex-ai/generative-ai/docs/model-reference/imagen-api, 2026-11-25
+const vertexAi = (origin: string): GoogleGenAI =>
+  new GoogleGenAI({ vertexai: true, apiKey: key, apiVersion: 'v1', httpOptions: { baseUrl: origin } });
+const ofVertex: Proof<string[]>[] = [
+  {
+    title: 'vertex: pictures of Imagen',
+    header: 'x-goog-api-key',
+    answer: () => ({ body: { predictions: [{ mimeType: 'image/png', bytesBase64Encoded: base64 }] } }),
+    async sdk(origin) {
+      const answer = await vertexAi(origin).models.generateImages({
+        model: 'imagen-4.0-generate-001',
+        prompt,
+        config: {
+          numberOfImages: 1,
+          aspectRatio: '1:1',
+          negativePrompt: 'cats',
+          seed: 7,
+          addWatermark: false,
+        },
+      });
+      return (answer.generatedImages ?? []).map(({ image }) => image?.imageBytes ?? '');
+    },
+    ours: (gateway) =>
+      drawn(gateway, {
+        model: 'vertex/imagen-4.0-generate-001',
+        size: '1024x1024',
+        negative_prompt: 'cats',
+        seed: 7,
+        add_watermark: false,
+      }),
+  },
+  {
+    title: 'vertex: a picture of Gemini',
+    header: 'x-goog-api-key',
+    answer: () => ({
+      body: {
+        candidates: [
+          { content: { role: 'model', parts: [{ inlineData: { mimeType: 'image/png', data: base64 } }] } },
+        ],
+      },
+    }),
+    async sdk(origin) {
+      const answer = await vertexAi(origin).models.generateContent({
+        model: 'gemini-2.5-flash-image',
+        contents: prompt,
+        config: { responseModalities: ['TEXT', 'IMAGE'] },
+      });
+      return [answer.data ?? ''];
+    },
+    ours: (gateway) => drawn(gateway, { model: 'vertex/gemini-2.5-flash-image' }),
+  },
+  {
+    title: 'vertex: chat, which goes the same way',
+    header: 'x-goog-api-key',
+    answer: () => ({
+      body: {
+        candidates: [
+          { content: { role: 'model', parts: [{ text: 'Hello' }] }, finishReason: 'STOP', index: 0 },
+        ],
+        usageMetadata: { promptTokenCount: 5, candidatesTokenCount: 1, totalTokenCount: 6 },
+      },
+    }),
+    async sdk(origin) {
+      const answer = await vertexAi(origin).models.generateContent({
+        model: 'gemini-2.5-flash',
+        contents: prompt,
+        config: { temperature: 0.5, maxOutputTokens: 100 },
+      });
+      return [answer.text ?? ''];
+    },
+    async ours(gateway) {
+      const request = { model: 'vertex/gemini-2.5-flash', temperature: 0.5, max_tokens: 100 };
+      const messages = [{ role: 'user', content: prompt }];
+      const answer = await gateway.post('/v1/chat/completions', { ...request, messages });
+      const { choices } = (await answer.json()) as { choices: { message: { content: string } }[] };
+      return choices.map(({ message }) => message.content);
+    },
+  },
+];
+
 // docs.x.ai/docs/guides/image-generations, 2026-11-25. xAI has no SDK of its own on npm.
 const xaiDrawn = async (
   origin: string,
@@ -560,4 +642,13 @@ const ofBfl: Proof<string[]>[] = ['flux-kontext-pro', 'flux-pro-1.1-ultra'].map(
     ),
 }));
 
-prove(env, [...ofOpenai, ...ofGoogle, ...ofXai, ...ofFal, ...ofReplicate, ...ofTogether, ...ofBfl]);
+prove(env, [
+  ...ofOpenai,
+  ...ofGoogle,
+  ...ofVertex,
+  ...ofXai,
+  ...ofFal,
+  ...ofReplicate,
+  ...ofTogether,
+  ...ofBfl,
+]);

@@ -11,7 +11,7 @@ export const key = 'test-key-0123456789';
 /** A request without what is the library's own business: its user agent, its boundary, the order of fields. */
 export interface Seen {
   readonly method: string;
-  readonly path: string;
+  path: string;
   readonly query: Record<string, string[]>;
   readonly key: string | undefined;
   /** JSON, `{field: values}` of a form, or bytes in base64. */
@@ -30,6 +30,8 @@ export interface Proof<Answer> {
   readonly sdk: (origin: string) => Promise<Answer>;
   /** The same by a caller of the gateway, for what it must have read as well. */
   readonly ours: (gateway: TestGateway, requests: readonly RecordedRequest[]) => Promise<Answer>;
+  /** Calls that may be repeated; GETs unless it says otherwise. */
+  readonly polls?: (seen: Seen) => boolean;
   /** Calls that count, where not all do. */
   readonly counts?: (seen: Seen) => boolean;
   /** Brings both to one form where a difference is the SDK's habit; says which. */
@@ -83,9 +85,10 @@ function apiCalls(requests: readonly RecordedRequest[], proof: Proof<unknown>): 
   const names = [proof.header, ...(proof.headers ?? [])];
   const seen = requests.filter(({ path }) => !path.startsWith(resultPath)).map((each) => seenOf(each, names));
   for (const each of seen) proof.alike?.(each);
+  const isPoll = proof.polls ?? (({ method }: Seen) => method === 'GET');
   const text = seen.map((each) => JSON.stringify(each));
   return seen
-    .filter((each, at) => each.method !== 'GET' || text.indexOf(JSON.stringify(each)) === at)
+    .filter((each, at) => !isPoll(each) || text.indexOf(JSON.stringify(each)) === at)
     .filter((each) => proof.counts?.(each) ?? true);
 }
 

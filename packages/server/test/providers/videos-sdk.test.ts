@@ -5,6 +5,7 @@
 import { createGoogle } from '@ai-sdk/google';
 import { createXai } from '@ai-sdk/xai';
 import { createFalClient } from '@fal-ai/client';
+import { GoogleGenAI } from '@google/genai';
 import { LumaAI } from 'lumaai';
 import OpenAI, { toFile } from 'openai';
 import Replicate from 'replicate';
@@ -25,6 +26,8 @@ const env = (origin: string): Record<string, string> => ({
   OPENAI_BASE_URL: `${origin}/v1`,
   GEMINI_API_KEY: key,
   GEMINI_BASE_URL: origin,
+  VERTEX_API_KEY: key,
+  VERTEX_BASE_URL: `${origin}/v1`,
   XAI_API_KEY: key,
   XAI_BASE_URL: `${origin}/v1`,
   FAL_KEY: key,
@@ -173,6 +176,67 @@ const ofGoogle: Proof<string>[] = [
         input_image: dataUrl,
         last_frame: dataUrl,
       }),
+  },
+];
+
+// cloud.google.com/vertex-ai/generative-ai/docs/model-reference/veo-video-generation, 2026-11-25
+const operation = 'projects/p/locations/l/publishers/google/models/veo-3.1-generate-preview/operations/o-1';
+const ofVertex: Proof<string>[] = [
+  {
+    title: 'vertex: an operation that holds its film',
+    header: 'x-goog-api-key',
+    answer: ({ path }) =>
+      path.endsWith(':predictLongRunning')
+        ? { body: { name: operation } }
+        : {
+            body: {
+              name: operation,
+              done: true,
+              response: {
+                '@type': 'type.googleapis.com/cloud.ai.large_models.vision.GenerateVideoResponse',
+                videos: [{ bytesBase64Encoded: mp4.toString('base64'), mimeType: 'video/mp4' }],
+              },
+            },
+          },
+    async sdk(origin) {
+      const httpOptions = { baseUrl: origin };
+      const client = new GoogleGenAI({ vertexai: true, apiKey: key, apiVersion: 'v1', httpOptions });
+      const image = { imageBytes: png.toString('base64'), mimeType: 'image/png' };
+      const started = await client.models.generateVideos({
+        model: 'veo-3.1-generate-preview',
+        source: { prompt, image },
+        config: {
+          numberOfVideos: 1,
+          durationSeconds: 8,
+          aspectRatio: '16:9',
+          resolution: '1080p',
+          negativePrompt: 'cats',
+          personGeneration: 'allow_adult',
+          generateAudio: false,
+          lastFrame: image,
+        },
+      });
+      const done = await client.operations.getVideosOperation({ operation: started });
+      return done.response?.generatedVideos?.[0]?.video?.videoBytes ?? '';
+    },
+    ours: (gateway) =>
+      filmed(gateway, {
+        model: 'vertex/veo-3.1-generate-preview',
+        duration: 8,
+        aspect_ratio: '16:9',
+        resolution: '1080p',
+        negative_prompt: 'cats',
+        person_generation: 'allow_adult',
+        generate_audio: false,
+        input_image: dataUrl,
+        last_frame: dataUrl,
+      }),
+    // The SDK asks below the project that the operation names; here that is in the base URL.
+    alike: (seen) => {
+      seen.path = seen.path.replace('/projects/p/locations/l', '');
+    },
+    // The gateway asks once more when it fetches the film.
+    polls: ({ path }) => path.endsWith(':fetchPredictOperation'),
   },
 ];
 
@@ -484,4 +548,14 @@ const ofEnds = ends.map(([model, sdk]): Proof<string> => ({
   counts: isEnd,
 }));
 
-prove(env, [...ofEnds, ...ofOpenai, ...ofGoogle, ...ofXai, ...ofFal, ...ofReplicate, ...ofLuma, ...ofRunway]);
+prove(env, [
+  ...ofEnds,
+  ...ofOpenai,
+  ...ofGoogle,
+  ...ofVertex,
+  ...ofXai,
+  ...ofFal,
+  ...ofReplicate,
+  ...ofLuma,
+  ...ofRunway,
+]);

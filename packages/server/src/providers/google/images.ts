@@ -8,7 +8,7 @@ import { manyImages } from '../many-images.ts';
 import type { CallTarget, Exchange, ImageCodec } from '../provider.ts';
 import { partsOf } from './answer.ts';
 import { decodeError } from './errors.ts';
-import { modelPath } from './model.ts';
+import type { PathOf } from './model.ts';
 import { blockedPrompt, decodeUsage } from './parts.ts';
 
 const imagenRatios = ['1:1', '3:4', '4:3', '9:16', '16:9'];
@@ -29,22 +29,24 @@ const imagenParams: Readonly<Record<string, string>> = {
   enhance_prompt: 'enhancePrompt',
 };
 
-export const image: ImageCodec = {
+export const imageAt = (pathOf: PathOf): ImageCodec => ({
   async run(request, target, exchange) {
     if (!target.model.includes('imagen'))
-      return manyImages(request.n, () => gemini(request, target, exchange));
+      return manyImages(request.n, () => gemini(pathOf, request, target, exchange));
     if (request.images.length > 0) throw badField('image', 'Imagen does not edit pictures; Gemini models do');
     if (request.n > maxImagen)
       throw badField('n', `Invalid value for 'n': this model makes at most ${maxImagen} pictures`);
-    return imagen(request, target, exchange);
+    return imagen(pathOf, request, target, exchange);
   },
   decodeError,
-};
+});
 
-const pathOf = (target: CallTarget, verb: string): string =>
-  `/${target.options['api_version'] ?? 'v1beta'}/${modelPath(target.model)}:${verb}`;
-
-async function imagen(request: ImageRequest, target: CallTarget, exchange: Exchange): Promise<ImageAnswer> {
+async function imagen(
+  pathOf: PathOf,
+  request: ImageRequest,
+  target: CallTarget,
+  exchange: Exchange,
+): Promise<ImageAnswer> {
   const { params } = request;
   const parameters: JsonObject = { sampleCount: request.n };
   for (const [name, theirs] of Object.entries(imagenParams))
@@ -86,7 +88,12 @@ const refusal = (why: string | null): GatewayError =>
     param: 'prompt',
   });
 
-async function gemini(request: ImageRequest, target: CallTarget, exchange: Exchange): Promise<ImageAnswer> {
+async function gemini(
+  pathOf: PathOf,
+  request: ImageRequest,
+  target: CallTarget,
+  exchange: Exchange,
+): Promise<ImageAnswer> {
   const ratio = ratioOf(request, geminiRatios);
   const parts: JsonObject[] = [{ text: request.prompt }];
   for (const { bytes, contentType } of request.images)

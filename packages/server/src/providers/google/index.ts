@@ -5,13 +5,14 @@ import { decodeAnswer } from './answer.ts';
 import { decodeError } from './errors.ts';
 import { embedding } from './embeddings.ts';
 import { encodeRequest } from './request.ts';
-import { image } from './images.ts';
+import { imageAt } from './images.ts';
+import { geminiPath } from './model.ts';
 import { speech } from './speech.ts';
 import { video } from './videos.ts';
 import { transcription } from './transcriptions.ts';
 import { createStreamDecoder } from './stream.ts';
 
-const chat: ChatCodec = {
+export const chat: ChatCodec = {
   wire: 'google-generate',
   inlineMedia: true,
   encodeRequest,
@@ -33,7 +34,7 @@ export const google: Provider = {
   chat,
   completion: { ...completionFrom(chat, 'Google Gemini'), inlineMedia: true },
   embedding,
-  image,
+  image: imageAt(geminiPath),
   speech,
   transcription,
   video,

@@ -1,5 +1,6 @@
 /** What a Gemini model takes, from its id. */
 import { badField } from '../../contract/errors.ts';
+import type { CallTarget } from '../provider.ts';
 
 /** The path below the version. Throws a 400 for ids that would leave it. */
 export function modelPath(model: string): string {
@@ -9,6 +10,12 @@ export function modelPath(model: string): string {
   }
   return segments.join('/');
 }
+
+/** Where a method of a model is, at the Gemini API or at Vertex. */
+export type PathOf = (target: CallTarget, verb: string) => string;
+
+export const geminiPath: PathOf = ({ model, options }, verb) =>
+  `/${options['api_version'] ?? 'v1beta'}/${modelPath(model)}:${verb}`;
 
 /** `gemini-2.5-pro` → 2.5; null for other families and names without a version. */
 export function version(model: string): number | null {

@@ -1,17 +1,17 @@
 /** Videos of Google (Veo): a long-running operation, whose file is behind the same key. */
 import { badField, GatewayError } from '../../contract/errors.ts';
-import type { VideoRequest } from '../../contract/media.ts';
+import type { VideoPlan, VideoRequest } from '../../contract/media.ts';
 import { isObject, parseUpstream } from '../exact-json.ts';
 import type { CallTarget, VideoCodec } from '../provider.ts';
 import { inlinePicture, jobId, planOf, type VideoLimits } from '../video-plans.ts';
 import { decodeError } from './errors.ts';
-import { modelPath } from './model.ts';
+import { geminiPath } from './model.ts';
 
 const veo3: VideoLimits = { seconds: [8, 4, 6], resolutions: ['720p', '1080p'], most: 1, sound: 'always' };
 const veo31: VideoLimits = { ...veo3, resolutions: ['720p', '1080p', '4k'] };
 const veo2: VideoLimits = { seconds: [8, 5, 6, 7], resolutions: ['720p'], most: 2, sound: 'never' };
 
-const limitsOf = ({ model }: CallTarget): VideoLimits =>
+export const limitsOf = ({ model }: CallTarget): VideoLimits =>
   model.startsWith('veo-2') ? veo2 : model.startsWith('veo-3.1') ? veo31 : veo3;
 
 const text = (value: unknown): string | null => (typeof value === 'string' ? value : null);
@@ -39,34 +39,42 @@ function instanceOf(request: VideoRequest): Record<string, unknown> {
   };
 }
 
+/** Throws a 400 that names the field. */
+export function planVideo(request: VideoRequest, limits: VideoLimits): VideoPlan {
+  instanceOf(request);
+  if (request.aspectRatio !== null && !['16:9', '9:16'].includes(request.aspectRatio))
+    throw badField('aspect_ratio', "Invalid value for 'aspect_ratio': this model makes 16:9 and 9:16");
+  const plan = planOf(request, limits);
+  if (plan.resolution !== '720p' && plan.seconds !== 8)
+    throw badField(
+      request.secondsField,
+      `Invalid value for '${request.secondsField}': above 720p this model makes 8 seconds`,
+    );
+  return plan;
+}
+
+/** The body that starts a video; `more` parameters are one place's own. */
+export function videoBody(request: VideoRequest, plan: VideoPlan, more: object = {}): string {
+  const { person_generation: person, seed } = request.params;
+  const parameters = {
+    sampleCount: plan.n,
+    durationSeconds: plan.seconds,
+    ...(request.aspectRatio === null ? {} : { aspectRatio: request.aspectRatio }),
+    ...(request.resolution === null && request.size === null ? {} : { resolution: plan.resolution }),
+    ...(request.negativePrompt === null ? {} : { negativePrompt: request.negativePrompt }),
+    ...(person === undefined ? {} : { personGeneration: person }),
+    ...(seed === undefined ? {} : { seed }),
+    ...more,
+  };
+  return JSON.stringify({ instances: [instanceOf(request)], parameters });
+}
+
 export const video: VideoCodec = {
-  plan(request, target) {
-    instanceOf(request);
-    if (request.aspectRatio !== null && !['16:9', '9:16'].includes(request.aspectRatio))
-      throw badField('aspect_ratio', "Invalid value for 'aspect_ratio': this model makes 16:9 and 9:16");
-    const plan = planOf(request, limitsOf(target));
-    if (plan.resolution !== '720p' && plan.seconds !== 8)
-      throw badField(
-        request.secondsField,
-        `Invalid value for '${request.secondsField}': above 720p this model makes 8 seconds`,
-      );
-    return plan;
-  },
+  plan: (request, target) => planVideo(request, limitsOf(target)),
   async submit(request, target, exchange) {
-    const plan = planOf(request, limitsOf(target));
-    const { person_generation: person, seed } = request.params;
-    const parameters = {
-      sampleCount: plan.n,
-      durationSeconds: plan.seconds,
-      ...(request.aspectRatio === null ? {} : { aspectRatio: request.aspectRatio }),
-      ...(request.resolution === null && request.size === null ? {} : { resolution: plan.resolution }),
-      ...(request.negativePrompt === null ? {} : { negativePrompt: request.negativePrompt }),
-      ...(person === undefined ? {} : { personGeneration: person }),
-      ...(seed === undefined ? {} : { seed }),
-    };
     const { body } = await exchange.send({
-      path: `/${version(target)}/${modelPath(target.model)}:predictLongRunning`,
-      body: JSON.stringify({ instances: [instanceOf(request)], parameters }),
+      path: geminiPath(target, 'predictLongRunning'),
+      body: videoBody(request, planOf(request, limitsOf(target))),
     });
     const name = jobId(parseUpstream(body)['name']);
     if (name === null) throw new GatewayError('upstream_malformed');
