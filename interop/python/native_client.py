@@ -256,6 +256,18 @@ def tools():
     assert "".join(pieces) == '{"city":"Oslo"}'
 
 
+@check("schema")
+def structured():
+    """response_format as a keyword: an answer of that shape"""
+    schema = {"type": "object", "properties": {"city": {"type": "string"}}}
+    answer = client.chat(
+        messages=say("Which city?"),
+        model=MODEL,
+        response_format={"type": "json_schema", "json_schema": {"name": "place", "schema": schema}},
+    )
+    assert json.loads(answer["data"]) == {"city": "Oslo"}, answer
+
+
 @check("cost")
 def byok():
     """byok_api_key reaches the vendor as its key, costs nothing and is said"""

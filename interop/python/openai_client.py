@@ -152,6 +152,18 @@ def tools_stream():
     assert final.choices[0].finish_reason == "tool_calls"
 
 
+@check("schema")
+def structured():
+    """chat.completions.parse with a strict schema"""
+    schema = {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"], "additionalProperties": False}
+    answer = client.chat.completions.parse(
+        model=MODEL,
+        messages=[{"role": "user", "content": "Which city?"}],
+        response_format={"type": "json_schema", "json_schema": {"name": "place", "strict": True, "schema": schema}},
+    )
+    assert json.loads(answer.choices[0].message.content) == {"city": "Oslo"}
+
+
 @check("completion")
 def completions():
     """text completions, whole and streamed"""

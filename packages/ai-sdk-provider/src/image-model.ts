@@ -49,8 +49,9 @@ export function imageModel(modelId: string, config: Config): ImageModelV4 {
       );
       const { data, usage } = value;
       // The AI SDK keeps only what is told of each image: an equal part of the cost.
+      const { usage: _, ...each } = metadata;
       const images = data.map(({ revised_prompt: revisedPrompt }) => ({
-        ...metadata,
+        ...each,
         cost: metadata.cost === null ? null : metadata.cost / data.length,
         ...(revisedPrompt == null ? {} : { revisedPrompt }),
       }));

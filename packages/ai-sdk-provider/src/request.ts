@@ -1,11 +1,17 @@
 /** One call to the gateway that is no chat: sent, its errors made the AI SDK's, the cost read from its answer. */
-import type { SharedV4Headers, SharedV4ProviderMetadata, SharedV4ProviderOptions } from '@ai-sdk/provider';
+import type {
+  JSONObject,
+  SharedV4Headers,
+  SharedV4ProviderMetadata,
+  SharedV4ProviderOptions,
+} from '@ai-sdk/provider';
 import {
   combineHeaders,
   createBinaryResponseHandler,
   createJsonErrorResponseHandler,
   createJsonResponseHandler,
   getFromApi,
+  isRecord,
   postFormDataToApi,
   postJsonToApi,
 } from '@ai-sdk/provider-utils';
@@ -45,17 +51,14 @@ export const errorStructure = {
 
 const failedResponseHandler = createJsonErrorResponseHandler(errorStructure);
 
-interface Usage {
-  readonly cost?: unknown;
-  readonly estimated?: unknown;
-}
-
-export function metadataOf(usage: unknown, headers: SharedV4Headers | undefined): IndoxHubMetadata {
-  const { cost, estimated } = (usage ?? {}) as Usage;
+export function metadataOf(told: unknown, headers: SharedV4Headers | undefined): IndoxHubMetadata {
+  const usage = isRecord(told) ? (told as JSONObject) : {};
+  const { cost, estimated } = usage;
   const requestId = headers?.['x-request-id'];
   return {
     cost: typeof cost === 'number' ? cost : null,
     ...(requestId === undefined ? {} : { requestId }),
+    ...(told === usage ? { usage } : {}),
     ...(estimated === true ? { estimated } : {}),
   };
 }

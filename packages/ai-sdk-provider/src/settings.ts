@@ -38,6 +38,8 @@ export type IndoxHubMetadata = {
   cost: number | null;
   /** The gateway's id of the call. */
   requestId?: string;
+  /** All the gateway told of what was used, as it told it. */
+  usage?: JSONObject;
   /** The provider told no usage, so the gateway counted. */
   estimated?: true;
 };

@@ -59,7 +59,11 @@ test('generateText: text, tokens, cost, the id of the usage row', async () => {
   expect(result.usage).toMatchObject({ inputTokens: 12, outputTokens: 8, totalTokens: 20 });
   expect(result.warnings ?? []).toEqual([]);
   const told = metadataOf(result.providerMetadata);
-  expect(told).toEqual({ cost, requestId: expect.stringMatching(/^[0-9a-f-]{36}$/) });
+  expect(told).toEqual({
+    cost,
+    requestId: expect.stringMatching(/^[0-9a-f-]{36}$/) as string,
+    usage: expect.objectContaining({ prompt_tokens: 12, completion_tokens: 8, cost }) as object,
+  });
   expect(await scene.gateway.row(told.requestId ?? '')).toMatchObject({ cost: '0.0000066' });
 });
 

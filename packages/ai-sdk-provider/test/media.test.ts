@@ -160,6 +160,7 @@ test('transcribe: the text and its cost; times, words and the language where the
   const plain = await transcribe({ model, audio });
   expect(plain.text).toBe('Hello there. General Kenobi.');
   expect(plain.durationInSeconds).toBe(3);
+  expect(plain.providerMetadata['indoxhub']?.['usage']).toMatchObject({ seconds: 3 });
   await costOf(plain.providerMetadata);
   const file = partsOf(lastCall()).find(({ fileName }) => fileName !== null);
   expect(file?.body.equals(wavOf(3))).toBe(true);
