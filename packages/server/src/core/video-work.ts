@@ -99,14 +99,8 @@ export class VideoWork {
     });
   }
 
-  /** The key lives in the process that took the job, and perhaps that is another one. */
-  private async withoutKey(): Promise<boolean> {
-    const { job } = this;
-    const { engine, videoJobs } = this.gateway.storage;
-    if (engine === 'postgres' && Date.now() - job.updatedAtMs < 60_000) {
-      await videoJobs.change(job, { nextAtMs: Date.now() + 2_000 });
-      return false;
-    }
+  /** The key lived in the process that took the job, and that is gone. */
+  private withoutKey(): Promise<boolean> {
     return this.end({
       outcome: 'failed',
       errorCode: 'outcome_unknown',
@@ -318,7 +312,8 @@ export class VideoWork {
   /** Settles what was decided, exactly once: the ledger knows the job by its id. */
   private async conclude(): Promise<boolean> {
     const { gateway, job } = this;
-    if (job.outcome !== 'completed' && job.providerJobId !== null) await this.cancelThere();
+    const mayCancel = !job.byok || this.key !== null;
+    if (job.outcome !== 'completed' && job.providerJobId !== null && mayCancel) await this.cancelThere();
     const record = recordOf(job);
     const answer = { job_id: job.id };
     await gateway.ledger.run({

@@ -27,7 +27,10 @@ export interface VideoWorker {
 
 export function createVideoWorker(gatewayOf: () => Gateway): VideoWorker {
   const keys = new Map<string, Secret>();
-  const running = new Map<string, { readonly done: Promise<void>; readonly abort: () => void }>();
+  const running = new Map<
+    string,
+    { readonly job: VideoJob; readonly done: Promise<void>; readonly abort: () => void }
+  >();
   const making: Making = { running: 0 };
   let timer: NodeJS.Timeout | null = null;
   let stopped = true;
@@ -47,6 +50,7 @@ export function createVideoWorker(gatewayOf: () => Gateway): VideoWorker {
         again = false;
         const room = maxAtOnce - running.size;
         const jobs = room > 0 ? await gateway.storage.videoJobs.claim(gateway.owner, leaseMs, room) : [];
+        if (stopped) return await letGo(jobs);
         for (const job of jobs) begin(gateway, job);
         await sendWebhooks(gateway);
         if (!again) break;
@@ -59,6 +63,12 @@ export function createVideoWorker(gatewayOf: () => Gateway): VideoWorker {
     }
   };
 
+  /** Whoever looks next need not wait for these leases to end. */
+  const letGo = async (jobs: readonly VideoJob[]): Promise<void> => {
+    const { videoJobs } = gatewayOf().storage;
+    for (const job of jobs) await videoJobs.change(job, { nextAtMs: Date.now() }).catch(() => {});
+  };
+
   const begin = (gateway: Gateway, job: VideoJob): void => {
     const work = new VideoWork(gateway, job, keys.get(job.id) ?? null, making);
     const finish = async (): Promise<void> => {
@@ -67,7 +77,7 @@ export function createVideoWorker(gatewayOf: () => Gateway): VideoWorker {
       void look();
     };
     const done = finish();
-    running.set(job.id, { done, abort: () => work.abort() });
+    running.set(job.id, { job, done, abort: () => work.abort() });
   };
 
   return {
@@ -85,8 +95,12 @@ export function createVideoWorker(gatewayOf: () => Gateway): VideoWorker {
     async stop() {
       stopped = true;
       if (timer !== null) clearInterval(timer);
-      for (const { abort } of running.values()) abort();
-      await Promise.allSettled([...running.values()].map(({ done }) => done));
+      const left = [...running.values()];
+      for (const { abort } of left) abort();
+      await Promise.allSettled(left.map(({ done }) => done));
+      await letGo(left.map(({ job }) => job));
+      const { owner, storage } = gatewayOf();
+      if (keys.size > 0) await storage.videoJobs.forgetKeys(owner).catch(() => {});
     },
   };
 }

@@ -70,6 +70,7 @@ export async function submitVideo(
     prompt: request.prompt,
     request: JSON.stringify(kept),
     byok: byokKey !== null,
+    keyOwner: byokKey === null ? null : gateway.owner,
     holdNano: bounds.holdNano,
     maxChargeNano: bounds.ceilingNano,
     sessionId: request.sessionId,

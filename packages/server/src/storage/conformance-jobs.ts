@@ -38,6 +38,7 @@ export function jobsConformance(create: () => Promise<Place>): void {
     prompt: 'Ein Fuchs 🦊',
     request: '{"seconds":4}',
     byok: false,
+    keyOwner: null,
     holdNano: 0n,
     maxChargeNano: null,
     sessionId: null,
@@ -231,6 +232,27 @@ export function jobsConformance(create: () => Promise<Place>): void {
       expect((await balanceOf(storage, account)).held).toBe(usd(0.5));
       await run(storage, settleOf(call, usd(0.3)));
       expect(await balanceOf(storage, account)).toEqual({ left: usd(0.7), held: 0n });
+    });
+
+    it('whose key a living process has are left to it; once that is gone, anybody takes them', async () => {
+      const due = async (owner: string, id: string): Promise<boolean> =>
+        (await storage.videoJobs.claim(owner, 1, 100)).some((each) => each.id === id);
+      const keeper = newId();
+      await storage.pulse(keeper);
+      const { id } = await queued({ byok: true, keyOwner: keeper });
+      expect((await storage.videoJobs.find(id))?.keyOwner).toBe(keeper);
+      expect(await due('other', id)).toBe(false);
+      expect(await due(keeper, id)).toBe(true);
+      await pause(3);
+      await storage.videoJobs.forgetKeys('other');
+      expect(await due('other', id)).toBe(false);
+      await storage.videoJobs.forgetKeys(keeper);
+      expect(await due('other', id)).toBe(true);
+      const orphan = await queued({ byok: true, keyOwner: newId() });
+      expect(await due('other', orphan.id)).toBe(true);
+      const kept = await queued({ byok: true, keyOwner: keeper });
+      await storage.videoJobs.takeOver('successor');
+      expect(await due('successor', kept.id)).toBe(true);
     });
 
     it('of another owner are free at once where one process owns the store', async () => {

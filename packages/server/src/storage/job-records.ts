@@ -31,6 +31,7 @@ function decode(row: Row): VideoJob {
     prompt: row.prompt,
     request: row.request,
     byok: row.byok === 1n,
+    keyOwner: row.key_owner,
     holdNano: row.hold_nano,
     maxChargeNano: row.max_charge_nano,
     sessionId: row.session_id,
@@ -53,12 +54,16 @@ function decode(row: Row): VideoJob {
   };
 }
 
+/** A process not heard of for so long has died, and the keys it had with it. */
+const deadAfterMs = 30_000;
+
 /** What the statements below share. */
 type Queue = ReturnType<typeof queueOf>;
 
 function queueOf(database: Kysely<Tables>, executor: Executor) {
   const { engine } = executor;
   const jobs = tableOf(engine, 'video_job');
+  const instances = tableOf(engine, 'instance');
   const now = (): RawBuilder<bigint> => clock(engine);
   const rows = async (query: RawBuilder<unknown>): Promise<VideoJob[]> => {
     const { rows: found } = await executor.query(query.compile(database));
@@ -106,7 +111,7 @@ function queueOf(database: Kysely<Tables>, executor: Executor) {
     if (done) await announce(id);
     return done;
   };
-  return { database, executor, jobs, now, rows, changes, skipLocked, leased, find, announced };
+  return { database, executor, jobs, instances, now, rows, changes, skipLocked, leased, find, announced };
 }
 
 /** Coming and going. */
@@ -133,6 +138,7 @@ function entries({
           prompt: job.prompt,
           request: job.request,
           byok: job.byok ? 1n : 0n,
+          key_owner: job.keyOwner,
           hold_nano: job.holdNano,
           max_charge_nano: job.maxChargeNano,
           session_id: job.sessionId,
@@ -221,24 +227,33 @@ function views({
 /** Working. */
 function leases({
   jobs,
+  instances,
   now,
   rows,
   changes,
   skipLocked,
   leased,
   announced,
-}: Queue): Pick<VideoJobs, 'claim' | 'takeOver' | 'renew' | 'change'> {
+}: Queue): Pick<VideoJobs, 'claim' | 'takeOver' | 'forgetKeys' | 'renew' | 'change'> {
   return {
     claim: (owner, leaseMs, limit) =>
       rows(
         sql`UPDATE ${jobs} SET lease_owner = ${owner}, lease_until = ${now()} + ${whole(leaseMs)}, fence = fence + 1
             WHERE id IN (SELECT id FROM ${jobs} WHERE state <> 'done' AND next_at <= ${now()} AND lease_until <= ${now()}
+              AND (key_owner IS NULL OR key_owner = ${owner} OR key_owner NOT IN
+                (SELECT owner FROM ${instances} WHERE seen_at > ${now()} - ${whole(deadAfterMs)}))
               ORDER BY next_at LIMIT ${whole(limit)} ${skipLocked}) RETURNING *`,
       ),
     async takeOver(owner) {
       await changes(
         sql`UPDATE ${jobs} SET lease_until = 0 WHERE state <> 'done' AND lease_owner IS NOT NULL AND lease_owner <> ${owner}`,
       );
+      await changes(
+        sql`UPDATE ${jobs} SET key_owner = NULL WHERE state <> 'done' AND key_owner IS NOT NULL AND key_owner <> ${owner}`,
+      );
+    },
+    async forgetKeys(owner) {
+      await changes(sql`UPDATE ${jobs} SET key_owner = NULL WHERE state <> 'done' AND key_owner = ${owner}`);
     },
     renew: (job, leaseMs) =>
       changes(sql`UPDATE ${jobs} SET lease_until = ${now()} + ${whole(leaseMs)} WHERE ${leased(job)}`),

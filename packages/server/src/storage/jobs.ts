@@ -26,6 +26,8 @@ export interface NewVideoJob {
   /** JSON, without secrets. */
   readonly request: string;
   readonly byok: boolean;
+  /** The process that has the caller's own key; null: nobody needs it, or nobody has it any more. */
+  readonly keyOwner: string | null;
   readonly holdNano: bigint;
   readonly maxChargeNano: bigint | null;
   readonly sessionId: string | null;
@@ -107,10 +109,15 @@ export interface VideoJobs {
   find(id: string): Promise<VideoJob | null>;
   /** Newest first. */
   list(accountId: string, limit: number, skip: number): Promise<{ jobs: VideoJob[]; total: number }>;
-  /** Up to `limit` jobs that are due and that nobody works on, leased for `leaseMs` to this owner. */
+  /**
+   * Up to `limit` jobs that are due and that nobody works on, leased for `leaseMs` to this owner. A job whose key another
+   * living process has is left to that one.
+   */
   claim(owner: string, leaseMs: number, limit: number): Promise<VideoJob[]>;
-  /** Leases of any other owner end now: for an engine that only one process can open. */
+  /** Leases of any other owner, and what keys it had, end now: for an engine that only one process can open. */
   takeOver(owner: string): Promise<void>;
+  /** This owner has no keys any more. */
+  forgetKeys(owner: string): Promise<void>;
   /** Keeps the lease. False when it was lost. */
   renew(job: Pick<VideoJob, 'id' | 'fence'>, leaseMs: number): Promise<boolean>;
   /** Changes a job under its lease. False when the lease was lost or, for a job still running, its end was decided meanwhile. */

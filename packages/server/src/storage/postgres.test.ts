@@ -109,6 +109,7 @@ describe.skipIf(postgresUrl === null)('PostgreSQL', () => {
           { name: '0003-video-jobs' },
           { name: '0004-media' },
           { name: '0006-webhook-deliveries' },
+          { name: '0007-video-key-owner' },
         ]);
         await Promise.all(ten.map((each) => each.verify()));
         await Promise.all(ten.map((each) => each.close()));

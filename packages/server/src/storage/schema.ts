@@ -214,6 +214,7 @@ export interface VideoJobTable {
   lease_owner: Text | null;
   lease_until: Int;
   fence: Int;
+  key_owner: Text | null;
   webhook_url: Text | null;
   webhook_next_at: NullableInt;
   webhook_attempts: Int;
