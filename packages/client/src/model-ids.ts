@@ -1634,6 +1634,7 @@ export interface ModelIds {
     | 'google/gemini-2.5-flash'
     | 'google/gemini-2.5-flash-lite'
     | 'google/gemini-2.5-pro'
+    | 'google/gemini-3.5-transcribe'
     | 'groq/whisper-large-v3'
     | 'groq/whisper-large-v3-turbo'
     | 'local/pocketsphinx'

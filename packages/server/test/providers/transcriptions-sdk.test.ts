@@ -355,6 +355,74 @@ const ofGoogle: Proof<Heard>[] = [
     },
     ours: (gateway) => heard(gateway, { model: 'google/gemini-2.5-flash', temperature: '0.2' }),
   },
+  {
+    title: 'google: a model made for it, with the times of words',
+    header: 'x-goog-api-key',
+    answer: () => ({
+      body: {
+        id: 'v1_1',
+        object: 'interaction',
+        model: 'gemini-3.5-transcribe',
+        status: 'completed',
+        created: '2026-11-25T10:00:00Z',
+        steps: [
+          {
+            type: 'model_output',
+            content: [
+              {
+                type: 'text',
+                text: 'Hello there',
+                annotations: words.map(({ word, start, end }) => ({
+                  type: 'word_info',
+                  text: word,
+                  start_offset: `${start}s`,
+                  end_offset: `${end}s`,
+                })),
+              },
+            ],
+          },
+        ],
+        usage: {
+          total_input_tokens: 100,
+          input_tokens_by_modality: [{ modality: 'audio', tokens: 96 }],
+          total_output_tokens: 5,
+          total_tokens: 105,
+        },
+      },
+    }),
+    async sdk(origin) {
+      const client = new GoogleGenAI({ apiKey: key, apiVersion: 'v1beta', httpOptions: { baseUrl: origin } });
+      const answer = await client.interactions.create({
+        model: 'gemini-3.5-transcribe',
+        input: [{ type: 'audio', data: wav.toString('base64'), mime_type: 'audio/wav' }],
+        generation_config: {
+          transcription_config: {
+            language_codes: ['en'],
+            custom_vocabulary: ['Kenobi', 'Jedi'],
+            mode: { type: 'verbatim', timestamp_granularities: ['word'] },
+          },
+        },
+      });
+      const said = (answer.steps ?? []).flatMap((step) =>
+        step.type === 'model_output' ? (step.content ?? []) : [],
+      );
+      const [first] = said;
+      if (first?.type !== 'text') throw new Error('no text');
+      const timedWords = (first.annotations ?? []).map((each) => {
+        if (each.type !== 'word_info') throw new Error('no word');
+        const offset = (value: string | undefined): number => Number.parseFloat(value ?? '');
+        return timed(each.text ?? '', { start: offset(each.start_offset), end: offset(each.end_offset) });
+      });
+      return { text: first.text, words: timedWords };
+    },
+    ours: (gateway) =>
+      heard(gateway, {
+        model: 'google/gemini-3.5-transcribe',
+        language: 'en',
+        prompt: 'Kenobi, Jedi',
+        ...verbose,
+      }),
+  },
 ];
 
 // elevenlabs.io/docs/api-reference/speech-to-text/convert, 2026-11-25

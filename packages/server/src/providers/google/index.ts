@@ -57,7 +57,7 @@ export const google: Provider = {
       ],
     },
     speech: { sdk: genai, covers: ['requests', 'sound'] },
-    transcription: { sdk: genai, covers: ['requests', 'answers'] },
+    transcription: { sdk: genai, covers: ['requests', 'answers', 'words of gemini-3.5-transcribe'] },
     video: { sdk: "@ai-sdk/google 4.0.121 (Vercel's)", covers: ['submit with frames', 'poll', 'answers'] },
   },
 };
