@@ -15,7 +15,7 @@ import type {
 import { adapterAccess } from './adapter-access.ts';
 import { addressed, keyOf } from './addressing.ts';
 import { ByteQueue } from './byte-queue.ts';
-import { classify, withoutKey, type Classified } from './failures.ts';
+import { classify, redact, withoutKey, type Classified } from './failures.ts';
 import type { Gateway } from './gateway.ts';
 import type { Target } from './models.ts';
 import type { UpstreamRequest } from './transport.ts';
@@ -232,6 +232,11 @@ export class VendorExchange implements Exchange {
       }, ms);
       this.inFlight.add(end);
     });
+  }
+
+  /** The vendor's words, without the key they may quote. */
+  redacted(text: string): string {
+    return redact(text, this.key);
   }
 
   /** An error on its way out of a codec, without the key the vendor may have quoted. */

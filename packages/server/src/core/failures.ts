@@ -53,7 +53,7 @@ function codeOf(
 }
 
 /** A vendor's words without the key it may quote, and without what looks like one. */
-function redact(text: string, key: Secret | null): string {
+export function redact(text: string, key: Secret | null): string {
   const secret = key?.reveal() ?? '';
   const rest = secret === '' ? text : text.replaceAll(secret, '[redacted]');
   return rest

@@ -170,12 +170,11 @@ export class VideoWork {
     } catch (error) {
       return this.putOff(error);
     }
-    if (state.status === 'failed')
-      return this.end({
-        outcome: 'failed',
-        errorCode: 'upstream_error',
-        errorMessage: state.message ?? state.code ?? 'The provider could not make the video.',
-      });
+    if (state.status === 'failed') {
+      const said = state.message ?? state.code ?? 'The provider could not make the video.';
+      const errorMessage = this.line?.exchange.redacted(said) ?? said;
+      return this.end({ outcome: 'failed', errorCode: 'upstream_error', errorMessage });
+    }
     if (state.status === 'pending') {
       const progress = Math.min(99, Math.max(0, Math.round(state.progress ?? job.progress)));
       if (!(await videoJobs.change(job, { progress, nextAtMs: Date.now() + this.pause() })))

@@ -1,7 +1,5 @@
 /** Who gets in, and what never gets out: keys through every failure, then looked for wherever a gateway leaves words. */
 import { hash } from 'node:crypto';
-import { readdirSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { endpoints, type Endpoint } from '../../src/contract/endpoints.ts';
 import { adminKey, startGateway, type TestGateway } from '../gateway.ts';
@@ -15,6 +13,7 @@ import {
   type SeenCall,
   type Upstream,
 } from '../upstream.ts';
+import { filesOf, findings } from './planted.ts';
 import { raw, request, sleep } from './raw.ts';
 
 const messages = [{ role: 'user', content: 'Tell me something.' }];
@@ -250,21 +249,6 @@ describe('planted keys', () => {
   const byokKey = 'AbYOK-PLANTEDcallersOWNkey-9876543210-zyx';
   const plantedAdmin = 'PLANTED-admin-key-qwertyuiop-0123456789';
 
-  /** Every writing of a secret that must not be found: itself, base64 at each of three offsets, URL-encoded, its beginning. */
-  function writings(secret: string, begins: number): string[] {
-    const offsets = [0, 1, 2].map((skip) =>
-      Buffer.from(secret.slice(skip, secret.length - ((secret.length - skip) % 3))).toString('base64'),
-    );
-    return [
-      secret,
-      secret.slice(0, begins),
-      secret.slice(-12),
-      ...offsets,
-      ...offsets.map((each) => each.replaceAll('+', '-').replaceAll('/', '_')),
-      Buffer.from(secret).toString('hex'),
-    ];
-  }
-
   test('are nowhere: answers, output, metrics, files', { timeout: 60_000 }, async () => {
     const upstream = await startUpstream(answering(200, chatAnswer('hello')));
     const home = temporaryDir();
@@ -383,30 +367,17 @@ describe('planted keys', () => {
     );
     await sleep(300);
 
-    const files = (): string =>
-      readdirSync(home.path, { recursive: true, withFileTypes: true })
-        .filter((entry) => entry.isFile())
-        .map((entry) => readFileSync(join(entry.parentPath, entry.name), 'latin1'))
-        .join('\n');
-    const running = files();
+    const running = filesOf(home.path);
     expect(running).toContain(hash('sha256', apiKey, 'hex'));
     await child.stop();
-    const places = { answers: told.join('\n'), output: child.output(), running, stopped: files() };
+    const places = { answers: told.join('\n'), output: child.output(), running, stopped: filesOf(home.path) };
     home.remove();
     await upstream.close();
 
     expect(places.output).toContain('"msg":"call"');
     expect(told.length).toBeGreaterThan(300);
     const secrets = { providerKey, byokKey, plantedAdmin, apiKey };
-    for (const [where, text] of Object.entries(places)) {
-      for (const [name, secret] of Object.entries(secrets)) {
-        // Of an API key the first twelve characters are shown and stored, to recognise it by.
-        for (const writing of writings(secret, name === 'apiKey' ? 13 : 12)) {
-          const at = text.indexOf(writing);
-          const context = at < 0 ? null : text.slice(Math.max(0, at - 150), at + 60);
-          expect({ where, name, context }).toEqual({ where, name, context: null });
-        }
-      }
-    }
+    // Of an API key the first twelve characters are shown and stored, to recognise it by.
+    expect(findings(places, secrets, { apiKey: 13 })).toEqual([]);
   });
 });

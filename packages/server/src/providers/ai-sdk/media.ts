@@ -3,7 +3,7 @@ import { badField, GatewayError } from '../../contract/errors.ts';
 import type { EmbeddingAnswer, GeneratedImage, InputImage, Vector } from '../../contract/media.ts';
 import type { JsonObject } from '../../contract/chat.ts';
 import { count, noUsage } from '../../contract/usage.ts';
-import { audioTypes, one } from '../audio-types.ts';
+import { audioTypes, one, requireSound } from '../audio-types.ts';
 import { inBatches } from '../batches.ts';
 import { isObject, tryParse } from '../exact-json.ts';
 import { pixelsOf } from '../image-sizes.ts';
@@ -141,7 +141,7 @@ export const speechAdapter = (ownPackage: string | null): SpeechCodec => ({
   run: (request, target, exchange) =>
     withModel('speech', ownPackage, request.params, target, exchange, async (model, common) => {
       const { language } = request.params;
-      const { audio, warnings } = await model.doGenerate({
+      const { audio, warnings, response } = await model.doGenerate({
         ...common,
         text: request.input,
         voice: request.voice ?? undefined,
@@ -158,6 +158,7 @@ export const speechAdapter = (ownPackage: string | null): SpeechCodec => ({
         );
       if (ignored(warnings, 'speed'))
         throw badField('speed', "Invalid value for 'speed': this model speaks at its own pace only");
+      requireSound({ headers: response?.headers ?? {} });
       const bytes = bytesOf(audio);
       if (bytes.length === 0) throw new GatewayError('upstream_malformed');
       return { contentType: audioTypes[request.format], audio: one(bytes), usage: () => null };

@@ -90,6 +90,7 @@ export interface SdkImageModel extends SdkModel {
 export interface SdkSpeechModel extends SdkModel {
   doGenerate(options: CallSettings & JsonObject): PromiseLike<{
     readonly audio: string | Uint8Array;
+    readonly response?: { readonly headers?: Readonly<Record<string, string>> };
     readonly warnings?: readonly SdkWarning[];
   }>;
 }

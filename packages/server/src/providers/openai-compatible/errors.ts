@@ -8,7 +8,7 @@ const maxMessage = 1000;
 
 /** Vendors like to quote the key they refuse. */
 const keyLike =
-  /\b(?:Bearer\s+\S+|(?:sk|gsk|csk|xai|nvapi|hf|pplx|key|fw|tgp|indox|AIza|api[-_]?key)[-_:=](?=\S*[\d*…])(?:[A-Za-z0-9_\-*…]|\.(?=\w)){6,}|AIza[\w-]{10,}|[A-Za-z0-9]{2,}\*{3,}[A-Za-z0-9*]*|[0-9a-f]{32,}(?:\.\w+)?)/gi;
+  /\b(?:Bearer\s+\S+|(?:sk|gsk|csk|xai|nvapi|hf|pplx|key|fw|tgp|indox|AIza|api[-_]?key)[-_:=](?=\S*[\d*…])(?:[A-Za-z0-9_\-*…]|\.(?=\w)){6,}|AIza[\w-]{10,}|[A-Za-z0-9]{2,}\*{3,}[A-Za-z0-9*]*|[\w-]*[0-9a-f]{32,}(?:\.\w+)?)/gi;
 
 /** One line, without keys, of bearable length. */
 export function cleanMessage(text: string): string | null {
