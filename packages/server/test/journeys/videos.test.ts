@@ -139,6 +139,42 @@ test('lists: newest first, by page, the caller’s own only', async () => {
   for (const id of ids) await ended(id, one.apiKey);
 });
 
+test('a stranger’s job is a missing one on every route, and its file opens by its own link only', async () => {
+  const one = await gateway.account(null);
+  const other = await gateway.account(null);
+  const { job_id: job } = await start({}, one.apiKey);
+  const { result } = await ended(job, one.apiKey);
+  const ask = async (method: string, route: string): Promise<[number, Json]> => {
+    const answer = await fetch(gateway.url + route, {
+      method,
+      headers: { authorization: `Bearer ${other.apiKey}` },
+    });
+    return [answer.status, { ...(await jsonOf(answer)), request_id: '' }];
+  };
+  for (const [method, before, after = ''] of [
+    ['GET', `${path}/jobs/`],
+    ['GET', `${path}/jobs/`, '/events'],
+    ['POST', `${path}/jobs/`, '/cancel'],
+    ['GET', '/v1/videos/'],
+    ['GET', '/v1/videos/', '/content'],
+    ['DELETE', '/v1/videos/'],
+  ] as const) {
+    const strange = await ask(method, `${before}${String(job)}${after}`);
+    expect([method, before, after, ...strange]).toEqual([
+      ...[method, before, after, ...(await ask(method, `${before}nothing${after}`))],
+    ]);
+    expect(strange[0]).toBe(404);
+  }
+  const { data } = (await ask('GET', '/v1/videos'))[1] as { data: Json[] };
+  expect(data.map(({ id }) => id)).not.toContain(job);
+  const url = String((result as Json)['url']);
+  expect((await fetch(url)).status).toBe(200);
+  const forged = url.replace(/signature=(.)/, (_, first) => `signature=${first === 'A' ? 'B' : 'A'}`);
+  const links = [url.replace(/\?.*/, ''), forged, `${url}x`];
+  for (const link of links) expect((await fetch(link)).status).toBe(404);
+  expect(await jobOf(job, one.apiKey)).toMatchObject({ status: 'completed' });
+});
+
 test('cancelled: at once for its owner, at the vendor, and without charge', async () => {
   const { apiKey, id } = await gateway.account('1.00');
   const { job_id: job } = await start({ prompt: '[forever]' }, apiKey);
