@@ -140,6 +140,8 @@ describe('source files', () => {
     'packages/server/test',
     'packages/server/bench',
     'packages/client',
+    'packages/ai-sdk-provider',
+    'interop',
     'scripts',
   ];
   const files = folders.flatMap((folder) =>
