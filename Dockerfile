@@ -15,7 +15,8 @@ COPY --from=build /app/packages/server/package.json packages/server/package.json
 COPY --from=build /app/packages/server/bin packages/server/bin
 COPY --from=build /app/packages/server/dist packages/server/dist
 COPY --from=build /app/packages/server/catalogue packages/server/catalogue
-RUN mkdir -m 700 /data && chown node:node /data
+# /media: for a volume that several gateways share, with INDOXHUB_MEDIA_DIR and INDOXHUB_MEDIA_SHARED.
+RUN mkdir -m 700 /data /media && chown node:node /data /media
 USER node
 VOLUME /data
 EXPOSE 8100
