@@ -26,12 +26,12 @@ function read(plan: Plan, { value, prepared }: Tried<UpstreamAnswer, Prepared>):
   const { dialect } = plan.call;
   const { codec, callTarget } = prepared;
   if (codec.wire === dialect.wire && codec.relay !== undefined) {
-    const { usage, finishReason, deliveredChars } = codec.relay.inspect(value.body, callTarget);
+    const { usage, finishReason, deliveredChars, plainUsage } = codec.relay.inspect(value.body, callTarget);
     return {
       usage,
       finishReason,
       chars: deliveredChars,
-      encode: (facts) => dialect.amendAnswer(value.body, facts),
+      encode: (facts) => dialect.amendAnswer(value.body, facts, plainUsage),
     };
   }
   const answer = codec.decodeAnswer(value.body, callTarget);

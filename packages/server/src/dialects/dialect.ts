@@ -27,8 +27,8 @@ export interface ChatDialect {
   /** Throws a 400 that names the field. */
   decode(body: Buffer): ChatRequest;
   encodeAnswer(answer: ChatAnswer, facts: SettledFacts): string;
-  /** A relayed answer with what the gateway adds to it. */
-  amendAnswer(body: Buffer, facts: SettledFacts): Buffer;
+  /** A relayed answer with what the gateway adds to it; `plainUsage` as in `AnswerFacts`. */
+  amendAnswer(body: Buffer, facts: SettledFacts, plainUsage: boolean): Buffer;
   createEncoder(identity: CallIdentity, request: ChatRequest): StreamEncoder;
   encodeError(error: GatewayError, requestId: string): string;
 }

@@ -3,7 +3,7 @@
  * hundreds of thousands of tokens) in microseconds, and notes where each top-level member's value stands, so that a big
  * prompt can be sent on as the bytes it came in.
  */
-import { isUtf8 } from 'node:buffer';
+import { isAscii, isUtf8 } from 'node:buffer';
 import { GatewayError } from '../contract/errors.ts';
 
 const maxDepth = 64;
@@ -27,19 +27,19 @@ const closeBrace = 125;
 export type Members = Map<string, readonly [number, number]>;
 
 /** The index after the string that begins at `start`. */
-function skipString(bytes: Buffer, start: number): number {
+function skipString(text: string, start: number): number {
   let at = start + 1;
   for (;;) {
-    const end = bytes.indexOf(quote, at);
-    if (end < 0) return bytes.length;
+    const end = text.indexOf('"', at);
+    if (end < 0) return text.length;
     let slashes = 0;
-    while (bytes[end - 1 - slashes] === backslash) slashes++;
+    while (text.charCodeAt(end - 1 - slashes) === backslash) slashes++;
     if (slashes % 2 === 0) return end + 1;
-    const stop = Math.min(bytes.length, end + nearby);
+    const stop = Math.min(text.length, end + nearby);
     for (at = end + 1; at < stop; at++) {
-      const byte = bytes[at];
-      if (byte === quote) return at + 1;
-      if (byte === backslash) at++;
+      const char = text.charCodeAt(at);
+      if (char === quote) return at + 1;
+      if (char === backslash) at++;
     }
   }
 }
@@ -47,8 +47,9 @@ function skipString(bytes: Buffer, start: number): number {
 const refuse = (what: string): GatewayError =>
   new GatewayError('invalid_json', `The request body has more than ${what}.`);
 
-function keyAt(bytes: Buffer, start: number, end: number): string {
-  const text = bytes.toString('utf8', start + 1, end - 1);
+/** A key as the parser would have it, from its bytes seen as characters. */
+function keyOf(bytes: string): string {
+  const text = /^[\0-\x7f]*$/.test(bytes) ? bytes : Buffer.from(bytes, 'latin1').toString('utf8');
   if (!text.includes('\\')) return text;
   try {
     return JSON.parse(`"${text}"`) as string;
@@ -57,17 +58,19 @@ function keyAt(bytes: Buffer, start: number, end: number): string {
   }
 }
 
-function trimmed(bytes: Buffer, start: number, end: number): readonly [number, number] {
+function trimmed(text: string, start: number, end: number): readonly [number, number] {
   let from = start;
   let to = end;
-  while (from < to && (bytes[from] ?? 0) <= 32) from++;
-  while (to > from && (bytes[to - 1] ?? 0) <= 32) to--;
+  while (from < to && text.charCodeAt(from) <= 32) from++;
+  while (to > from && text.charCodeAt(to - 1) <= 32) to--;
   return [from, to];
 }
 
-/** Top-level members of the object in `bytes`. Throws invalid_json; whether it is JSON at all is JSON.parse's to say. */
-export function scanJson(bytes: Buffer): Members {
-  if (!isUtf8(bytes)) throw new GatewayError('invalid_json', 'The request body is not valid UTF-8.');
+/**
+ * Top-level members of the object in `text`, each byte of which is one character, so that places are those of bytes. Throws
+ * invalid_json; whether it is JSON at all is JSON.parse's to say.
+ */
+export function scanJson(text: string): Members {
   const members: Members = new Map();
   let depth = 0;
   let tokens = 0;
@@ -75,30 +78,30 @@ export function scanJson(bytes: Buffer): Members {
   let key: string | null = null;
   let valueFrom = 0;
   let at = 0;
-  const length = bytes.length;
+  const { length } = text;
   while (at < length) {
-    const byte = bytes[at];
-    if (byte === quote) {
-      const end = skipString(bytes, at);
-      if (depth === 1 && key === null) key = keyAt(bytes, at, end);
+    const char = text.charCodeAt(at);
+    if (char === quote) {
+      const end = skipString(text, at);
+      if (depth === 1 && key === null) key = keyOf(text.slice(at + 1, end - 1));
       at = end;
       continue;
     }
-    if (byte === openBrace || byte === openBracket) {
+    if (char === openBrace || char === openBracket) {
       depth++;
       if (depth > maxDepth)
         throw new GatewayError('invalid_json', `The request body nests deeper than ${maxDepth} levels.`);
       tokens++;
-    } else if (byte === closeBrace || byte === closeBracket) {
-      if (depth === 1 && key !== null) members.set(key, trimmed(bytes, valueFrom, at));
+    } else if (char === closeBrace || char === closeBracket) {
+      if (depth === 1 && key !== null) members.set(key, trimmed(text, valueFrom, at));
       depth--;
-    } else if (byte === comma) {
+    } else if (char === comma) {
       tokens++;
       if (depth === 1 && key !== null) {
-        members.set(key, trimmed(bytes, valueFrom, at));
+        members.set(key, trimmed(text, valueFrom, at));
         key = null;
       }
-    } else if (byte === colon) {
+    } else if (char === colon) {
       pairs++;
       if (depth === 1) valueFrom = at + 1;
     }
@@ -114,10 +117,14 @@ export function scanJson(bytes: Buffer): Members {
 export function parseJsonObject(bytes: Buffer): { value: Record<string, unknown>; members: Members } {
   if (bytes.length === 0)
     throw new GatewayError('invalid_json', 'The request body is empty; a JSON object is expected.');
-  const members = scanJson(bytes);
+  const isPlain = isAscii(bytes);
+  if (!isPlain && !isUtf8(bytes))
+    throw new GatewayError('invalid_json', 'The request body is not valid UTF-8.');
+  const text = bytes.toString('latin1');
+  const members = scanJson(text);
   let value: unknown;
   try {
-    value = JSON.parse(bytes.toString('utf8'));
+    value = JSON.parse(isPlain ? text : bytes.toString('utf8'));
   } catch {
     throw new GatewayError('invalid_json');
   }

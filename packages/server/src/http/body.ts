@@ -4,6 +4,20 @@ import { GatewayError } from '../contract/errors.ts';
 
 /** A body that takes longer is one nobody will finish. */
 const patienceMs = 60_000;
+const sweepMs = 2_000;
+
+/** Bodies being read. Looked through now and then: a timer for each would cost more than most of them take to read. */
+const unfinished = new Set<{ readonly since: number; stop(error: GatewayError): void }>();
+let sweeper: NodeJS.Timeout | null = null;
+
+function sweep(): void {
+  const latest = performance.now() - patienceMs;
+  for (const { since, stop } of unfinished)
+    if (since < latest) stop(new GatewayError('bad_request', 'The request body took too long.'));
+  if (unfinished.size > 0 || sweeper === null) return;
+  clearInterval(sweeper);
+  sweeper = null;
+}
 
 /** Throws body_too_large before the whole body was read, and unsupported_media_type for what is not JSON. */
 export function readBody(incoming: IncomingMessage, maxBytes: number): Promise<Buffer> {
@@ -33,26 +47,28 @@ export function readBytes(incoming: IncomingMessage, maxBytes: number): Promise<
   return new Promise((resolve, reject) => {
     const chunks: Buffer[] = [];
     let size = 0;
-    const late = setTimeout(() => {
-      incoming.off('data', take).pause();
-      reject(new GatewayError('bad_request', 'The request body took too long.'));
-    }, patienceMs);
-    const take = (chunk: Buffer): void => {
-      size += chunk.length;
-      if (size <= maxBytes) return void chunks.push(chunk);
-      clearTimeout(late);
+    const stop = (error: GatewayError): void => {
+      unfinished.delete(reading);
       chunks.length = 0;
       incoming.off('data', take).pause();
-      reject(tooLarge());
+      reject(error);
     };
+    const reading = { since: performance.now(), stop };
+    const take = (chunk: Buffer): void => {
+      size += chunk.length;
+      if (size <= maxBytes) chunks.push(chunk);
+      else stop(tooLarge());
+    };
+    unfinished.add(reading);
+    sweeper ??= setInterval(sweep, sweepMs).unref();
     incoming.on('data', take);
     incoming.on('end', () => {
-      clearTimeout(late);
+      unfinished.delete(reading);
       const first = chunks[0];
       resolve(chunks.length === 1 && first !== undefined ? first : Buffer.concat(chunks, size));
     });
     incoming.on('error', () => {
-      clearTimeout(late);
+      unfinished.delete(reading);
       reject(new GatewayError('bad_request', 'The request body was cut off.'));
     });
   });

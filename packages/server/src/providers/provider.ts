@@ -190,6 +190,11 @@ export interface RelayFacts {
   deliveredChars: number;
 }
 
+export interface AnswerFacts extends RelayFacts {
+  /** The answer's own `usage` is an object with members, and none of them is `cost`. */
+  readonly plainUsage: boolean;
+}
+
 export interface StreamRelay {
   readonly facts: RelayFacts;
   /** What the caller gets of this chunk: whole events only, without the terminal, which the gateway writes after settling. */
@@ -201,7 +206,7 @@ export interface ChatRelay {
   /** `showUsage`: the caller asked for the usage chunk; otherwise it is taken out. */
   createStream(target: CallTarget, showUsage: boolean): StreamRelay;
   /** The whole answer's facts, without rebuilding it. Throws `upstream_malformed` when it is none. */
-  inspect(body: Buffer, target: CallTarget): RelayFacts;
+  inspect(body: Buffer, target: CallTarget): AnswerFacts;
 }
 
 /** Everything an upstream call tells its owner, in this order; `onError` and `onEnd` exclude each other and come once. */

@@ -33,33 +33,72 @@ function encodeAnswer(kind: Kind, answer: ChatAnswer, facts: SettledFacts): stri
   });
 }
 
+const colon = 58;
+const openBrace = 123;
+const closeBrace = 125;
+const usageKey = Buffer.from('"usage"');
+
 /** Where the answer's usage stands; none in an answer too odd to look into. */
 function usagePlace(body: Buffer): readonly [number, number] | undefined {
   try {
-    return scanJson(body).get('usage');
+    return scanJson(body.toString('latin1')).get('usage');
   } catch {
     return undefined;
   }
 }
 
+/**
+ * Behind the opening brace of the answer's usage, or -1. A quote inside a text is always escaped, so `"usage"` is never part
+ * of one; where it stands once, it is the member that is known to be there.
+ */
+function placeInUsage(body: Buffer): number {
+  let at = body.indexOf(usageKey);
+  if (at < 0 || body.indexOf(usageKey, at + usageKey.length) >= 0) return -1;
+  for (at += usageKey.length; at < body.length; at++) {
+    const byte = body[at] ?? 0;
+    if (byte === openBrace) return at + 1;
+    if (byte > 32 && byte !== colon) return -1;
+  }
+  return -1;
+}
+
+/** The body with texts of ASCII put into it, at places in order. */
+function spliced(body: Buffer, end: number, inserts: readonly (readonly [number, string])[]): Buffer {
+  let size = end;
+  for (const [, text] of inserts) size += text.length;
+  const result = Buffer.allocUnsafe(size);
+  let from = 0;
+  let at = 0;
+  for (const [place, text] of inserts) {
+    at += body.copy(result, at, from, place);
+    at += result.write(text, at, 'latin1');
+    from = place;
+  }
+  body.copy(result, at, from, end);
+  return result;
+}
+
 /** Puts cost and provider into the provider's own bytes: everything else stays as it came. */
-function amendAnswer(body: Buffer, facts: SettledFacts): Buffer {
-  const end = body.lastIndexOf(125);
+function amendAnswer(body: Buffer, facts: SettledFacts, plainUsage: boolean): Buffer {
+  const end = body.lastIndexOf(closeBrace);
   if (end < 0) return body;
   const provider = `,"provider":${JSON.stringify(facts.provider)}}`;
-  const usage = facts.source === 'provider' ? usagePlace(body) : undefined;
-  if (usage === undefined || body[usage[1] - 1] !== 125) {
-    const counted = `,"usage":${JSON.stringify(openaiUsage(facts))}`;
-    return Buffer.concat([body.subarray(0, end), Buffer.from(counted + provider)]);
-  }
+  const isTold = facts.source === 'provider';
+  const cost = isTold ? `"cost":${JSON.stringify(usdNumber(facts.costNano))}` : '';
+  const inside = isTold && plainUsage ? placeInUsage(body) : -1;
+  if (inside >= 0)
+    return spliced(body, end, [
+      [inside, `${cost},`],
+      [end, provider],
+    ]);
+  const usage = isTold ? usagePlace(body) : undefined;
+  if (usage === undefined || body[usage[1] - 1] !== closeBrace)
+    return spliced(body, end, [[end, `,"usage":${JSON.stringify(openaiUsage(facts))}${provider}`]]);
   const close = usage[1] - 1;
   const comma = /^\{\s*$/.test(body.toString('latin1', usage[0], close)) ? '' : ',';
-  const cost = `${comma}"cost":${JSON.stringify(usdNumber(facts.costNano))}`;
-  return Buffer.concat([
-    body.subarray(0, close),
-    Buffer.from(cost),
-    body.subarray(close, end),
-    Buffer.from(provider),
+  return spliced(body, end, [
+    [close, comma + cost],
+    [end, provider],
   ]);
 }
 

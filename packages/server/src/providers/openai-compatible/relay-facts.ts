@@ -7,7 +7,13 @@ import { isObject, listOf, objectOf, textOf } from './shape.ts';
 import { decodeUsage, findUsage } from './usage.ts';
 
 export function emptyFacts(): RelayFacts {
-  return { usage: null, finishReason: null, ended: false, failure: null, deliveredChars: 0 };
+  return {
+    usage: null,
+    finishReason: null,
+    ended: false,
+    failure: null,
+    deliveredChars: 0,
+  };
 }
 
 /** The last usage stands. True when there was one. */

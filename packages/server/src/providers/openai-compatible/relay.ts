@@ -3,7 +3,7 @@
  * hot path of the gateway: an untouched chunk is handed on as the very same Buffer.
  */
 import type { JsonObject } from '../../contract/chat.ts';
-import type { ChatRelay, RelayFacts, StreamRelay } from '../provider.ts';
+import type { AnswerFacts, ChatRelay, RelayFacts, StreamRelay } from '../provider.ts';
 import { readAnswer } from './answer.ts';
 import { failureIn } from './errors.ts';
 import { NotAStream } from './not-a-stream.ts';
@@ -32,7 +32,7 @@ export function createRelay(wire: 'openai-chat' | 'openai-completion', quirks: Q
   };
 }
 
-function inspect(body: Buffer, quirks: Quirks): RelayFacts {
+function inspect(body: Buffer, quirks: Quirks): AnswerFacts {
   const { json, choices } = readAnswer(body);
   const facts = emptyFacts();
   noteUsage(facts, json, quirks);
@@ -42,7 +42,9 @@ function inspect(body: Buffer, quirks: Quirks): RelayFacts {
     facts.deliveredChars += charsOf(choice);
   }
   facts.ended = true;
-  return facts;
+  const { usage } = json;
+  const plainUsage = isObject(usage) && usage['cost'] === undefined && facts.usage !== null;
+  return { ...facts, plainUsage };
 }
 
 /** The index after the last blank line, or 0. */
