@@ -91,7 +91,7 @@ async function runScenario(
 ): Promise<void> {
   for (const gateway of gateways) {
     await prove(scenario, gateway);
-    await warmUp(scenario, gateway, quick ? 3_000 : 9_000);
+    await warmUp(scenario, gateway, quick ? 6_000 : 15_000);
   }
   for (let round = 0; round < rounds; round++) {
     for (const gateway of gateways) {

@@ -44,7 +44,8 @@ export const scenarios: readonly Scenario[] = [
     body: body(false),
     unitsPerRequest: 1,
     target: (gateway) => gateway.openai,
-    warmUp: 30_000,
+    // Node still compiles what it found to be hot for some 50,000 requests.
+    warmUp: 80_000,
     proof: /"total_tokens":330/,
   },
   {

@@ -41,6 +41,10 @@ export function headOf(host: string, { method, path, headers, body }: HttpReques
   return method === 'GET' || method === 'DELETE' ? `${head}\r\n` : `${head}content-length: 0\r\n\r\n`;
 }
 
+/** Text of one byte a character is written as it is. Its head says how many bytes it has. */
+const isLatin = (head: string, body: string): boolean =>
+  head.endsWith(`content-length: ${body.length}\r\n\r\n`);
+
 /** Who owns a connection between calls. */
 export interface ConnectionOwner {
   /** It may serve another call. */
@@ -87,7 +91,7 @@ export class Connection {
     call.connection = this;
     this.parser.begin();
     if (body === null) socket.write(head, 'latin1');
-    else if (typeof body === 'string') socket.write(head + body, 'utf8');
+    else if (typeof body === 'string') socket.write(head + body, isLatin(head, body) ? 'latin1' : 'utf8');
     else if (!Buffer.isBuffer(body)) {
       socket.write(head, 'latin1');
       this.pipe(body, Number(/^content-length: (\d+)\r$/m.exec(head)?.[1]));

@@ -8,15 +8,9 @@ import { inputTokens, outputTokens } from '../contract/usage.ts';
 import { utcDay } from './period.ts';
 import { countsTokens, limitState, takeCost, waitMs } from './rate-window.ts';
 import { watermarkSetting } from './schema.ts';
-import {
-  least,
-  most,
-  SqliteState,
-  text,
-  textOrNull,
-  type HoldState,
-  type TokenTake,
-} from './sqlite-state.ts';
+import type { HoldState, TokenTake } from './sqlite-holds.ts';
+import { SqliteState } from './sqlite-state.ts';
+import { least, most, text, textOrNull } from './sqlite-values.ts';
 import { prepareLedger, type LedgerStatements } from './sqlite-statements.ts';
 import type {
   AdmitOperation,
@@ -37,6 +31,7 @@ import type {
 import { decodeUsage, isErrorEnding, unknownRecord, type UsageRow } from './usage-row.ts';
 
 const idempotencyLifeMs = 24 * 3_600_000;
+const sweptAtOnce = 1_000;
 
 /** The ledger over an open database; one instance, one connection. */
 export class SqliteLedger {
@@ -93,7 +88,7 @@ export class SqliteLedger {
   }
 
   private admit(operation: AdmitOperation): AdmitResult {
-    const open = this.state.holdOf(operation.id);
+    const open = this.state.holds.get(operation.id);
     if (open !== null) return { status: 'admitted', heldNano: open.amount, limits: [] };
     if (this.state.wasSettled(operation.id)) {
       throw new Error(`call ${operation.id} was settled before`);
@@ -148,8 +143,8 @@ export class SqliteLedger {
     const { facts } = operation;
     const idempotencyKey = operation.idempotency?.key ?? null;
     const { id, accountId, keyId, owner, alias, hard, floorNano } = operation;
-    this.state.openHold({
-      slot: null,
+    this.state.holds.open({
+      place: null,
       id,
       accountId,
       keyId,
@@ -178,7 +173,7 @@ export class SqliteLedger {
   }
 
   private extend(operation: ExtendOperation): ExtendResult {
-    const hold = this.state.holdOf(operation.id);
+    const hold = this.state.holds.get(operation.id);
     if (hold === null) return { status: 'missing', addedNano: 0n };
     hold.spent = most(hold.spent, operation.spentNano);
     let added = operation.addNano;
@@ -195,7 +190,7 @@ export class SqliteLedger {
         this.state.dirtyBudgets.add(budget);
       }
     }
-    this.state.updateHold(hold);
+    this.state.holds.update(hold);
     const refused = operation.addNano > 0n && added === 0n;
     return { status: refused ? 'refused' : 'extended', addedNano: added };
   }
@@ -209,7 +204,7 @@ export class SqliteLedger {
       if (budget.periodKey === key) budget.spent += charged;
       this.state.dirtyBudgets.add(budget);
     }
-    this.state.closeHold(hold);
+    this.state.holds.close(hold);
   }
 
   private book(txn: string, kind: string, accountId: string, amount: bigint, note: string | null): void {
@@ -221,7 +216,7 @@ export class SqliteLedger {
 
   private settle(operation: SettleOperation): SettleResult {
     const { record } = operation;
-    const hold = this.state.holdOf(record.id);
+    const hold = this.state.holds.get(record.id);
     if (hold === null) return this.settleLate(operation);
     if (hold.accountId !== record.accountId) throw new Error(`call ${hold.id} belongs to another account`);
     const cost = record.costNano ?? 0n;
@@ -335,17 +330,12 @@ export class SqliteLedger {
   }
 
   private sweep(operation: SweepOperation): SweepResult {
-    this.state.writeRows();
-    const rows = this.statements.deadHolds.all(
-      operation.owner,
-      BigInt(this.state.now - Math.round(operation.deadAfterMs)),
-    );
-    const swept = rows.map((row) => text(row['id']));
-    for (const id of swept) {
-      const hold = this.state.holdOf(id);
-      if (hold !== null) this.giveUp(hold);
-    }
-    return { swept };
+    const deadline = this.state.now - Math.round(operation.deadAfterMs);
+    const living = new Set(this.statements.living.all(BigInt(deadline)).map((row) => text(row['owner'])));
+    const dead = this.state.holds.dead(operation.owner, deadline, (owner) => living.has(owner));
+    const swept = dead.slice(0, sweptAtOnce);
+    for (const hold of swept) this.giveUp(hold);
+    return { swept: swept.map(({ id }) => id) };
   }
 
   private giveUp(hold: HoldState): void {

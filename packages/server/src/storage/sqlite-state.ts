@@ -6,8 +6,10 @@
 import { periodKey } from './period.ts';
 import { slide, type Window } from './rate-window.ts';
 import { watermarkSetting } from './schema.ts';
+import { SqliteHolds, type HoldState } from './sqlite-holds.ts';
 import type { LedgerStatements } from './sqlite-statements.ts';
-import type { BudgetPeriod, CallFacts, UsageRecord } from './storage.ts';
+import { int, most, text, textOrNull } from './sqlite-values.ts';
+import type { BudgetPeriod, UsageRecord } from './storage.ts';
 import { usageValues } from './usage-row.ts';
 
 const dayMs = 86_400_000;
@@ -27,123 +29,34 @@ export interface BudgetState {
   held: bigint;
 }
 
-/** A token limit taken at admission, which settlement corrects. */
-export interface TokenTake {
-  readonly id: string;
-  readonly cost: number;
-  readonly windowMs: number;
-  readonly start: number;
-}
-
-export interface HoldState {
-  /** Its place in the table; null until it is written. */
-  slot: bigint | null;
-  readonly id: string;
-  readonly accountId: string;
-  readonly keyId: string;
-  readonly owner: string;
-  readonly alias: string | null;
-  readonly hard: boolean;
-  readonly floor: bigint;
-  readonly startedAt: number;
-  /** Budget id and the period it was admitted in. */
-  readonly budgets: readonly (readonly [string, string])[];
-  readonly facts: CallFacts;
-  readonly takes: readonly TokenTake[];
-  readonly idempotencyKey: string | null;
-  amount: bigint;
-  spent: bigint;
-}
-
-export const int = (value: unknown): bigint => {
-  if (typeof value !== 'bigint') throw new TypeError(`expected an integer column, got ${typeof value}`);
-  return value;
-};
-export const text = (value: unknown): string => {
-  if (typeof value !== 'string') throw new TypeError(`expected a text column, got ${typeof value}`);
-  return value;
-};
-export const textOrNull = (value: unknown): string | null => (value === null ? null : text(value));
-export const least = (a: bigint, b: bigint): bigint => (a < b ? a : b);
-export const most = (a: bigint, b: bigint): bigint => (a > b ? a : b);
-
 const laterId = (a: string, b: string): string => (a > b ? a : b);
-
-/** In the order of `holdColumns`. */
-function holdValues(hold: HoldState): unknown[] {
-  return [
-    hold.slot,
-    hold.id,
-    hold.accountId,
-    hold.keyId,
-    hold.owner,
-    hold.amount,
-    hold.spent,
-    hold.floor,
-    hold.hard ? 1n : 0n,
-    JSON.stringify(hold.budgets),
-    JSON.stringify(hold.facts),
-    JSON.stringify(hold.takes),
-    hold.idempotencyKey,
-    hold.alias,
-    hold.facts.stream ? 1n : 0n,
-    BigInt(hold.startedAt),
-    0n,
-  ];
-}
-
-function decodeHold(row: Record<string, unknown>): HoldState {
-  return {
-    slot: int(row['slot']),
-    id: text(row['id']),
-    accountId: text(row['account_id']),
-    keyId: text(row['key_id']),
-    owner: text(row['owner']),
-    alias: textOrNull(row['alias']),
-    hard: row['hard'] === 1n,
-    floor: int(row['floor_nano']),
-    startedAt: Number(row['started_at']),
-    budgets: JSON.parse(text(row['budgets'])),
-    facts: JSON.parse(text(row['facts'])),
-    takes: JSON.parse(text(row['takes'])),
-    idempotencyKey: textOrNull(row['idempotency_key']),
-    amount: int(row['amount_nano']),
-    spent: int(row['spent_nano']),
-  };
-}
 
 export class SqliteState {
   readonly dirtyBudgets = new Set<BudgetState>();
   readonly dirtyWindows = new Set<string>();
   /** The transaction's time; never goes back. */
   now = 0;
+  readonly holds: SqliteHolds;
   private readonly statements: LedgerStatements;
   private readonly budgets = new Map<string, BudgetState | null>();
   private readonly windows = new Map<string, Window>();
-  /** All open holds; null = not read yet. */
-  private holds: Map<string, HoldState> | null = null;
-  /** Opened in this transaction and not written: what is closed in the same one never is. */
-  private readonly unwritten = new Set<HoldState>();
-  /** Slots that are empty, those of this transaction last: their pages are written anyway. And the first never used. */
-  private freeSlots: bigint[] = [];
-  private nextSlot = 1n;
   private watermark: number | null = null;
   /** The greatest id ever settled; null = not read yet. */
   private newest: string | null = null;
 
   constructor(statements: LedgerStatements) {
     this.statements = statements;
+    this.holds = new SqliteHolds(statements);
   }
 
   /** The transaction failed: what is kept in memory must be read again. */
   forget(): void {
-    const { insertHolds, deleteHolds, entries, usages } = this.statements;
+    const { entries, usages } = this.statements;
     this.forgetBudgets();
-    this.holds = null;
-    this.freeSlots = [];
+    this.holds.forget();
     this.newest = null;
-    this.unwritten.clear();
-    for (const rows of [insertHolds, deleteHolds, entries, usages]) rows.forget();
+    entries.forget();
+    usages.forget();
   }
 
   /** Other statements changed budgets, rate windows or settings. */
@@ -212,28 +125,6 @@ export class SqliteState {
     return window;
   }
 
-  holdOf(id: string): HoldState | null {
-    return this.allHolds().get(id) ?? null;
-  }
-
-  openHold(hold: HoldState): void {
-    this.allHolds().set(hold.id, hold);
-    this.unwritten.add(hold);
-  }
-
-  /** After its amounts changed. */
-  updateHold(hold: HoldState): void {
-    if (hold.slot !== null) this.statements.extendHold.run(hold.amount, hold.spent, hold.slot);
-  }
-
-  closeHold(hold: HoldState): void {
-    this.allHolds().delete(hold.id);
-    this.unwritten.delete(hold);
-    if (hold.slot === null) return;
-    this.statements.deleteHolds.add([hold.slot]);
-    this.freeSlots.push(hold.slot);
-  }
-
   addUsage(record: UsageRecord, settledAtMs: number, charged: bigint, over: bigint): void {
     this.newest = laterId(this.newestSettled(), record.id);
     this.statements.usages.add(usageValues(record, settledAtMs, charged, over));
@@ -249,24 +140,6 @@ export class SqliteState {
   private newestSettled(): string {
     this.newest ??= textOrNull(this.statements.newest.get()?.['id'] ?? null) ?? '';
     return this.newest;
-  }
-
-  private allHolds(): Map<string, HoldState> {
-    this.holds ??= this.readHolds();
-    return this.holds;
-  }
-
-  private readHolds(): Map<string, HoldState> {
-    const holds = new Map<string, HoldState>();
-    this.nextSlot = 1n;
-    for (const row of this.statements.holds.all()) {
-      const hold = decodeHold(row);
-      holds.set(hold.id, hold);
-      for (const end = int(row['slot']); this.nextSlot < end; this.nextSlot++)
-        this.freeSlots.push(this.nextSlot);
-      this.nextSlot++;
-    }
-    return holds;
   }
 
   /** What the budgets can still hold: the tightest one and what is left of it (>= 0), or null when none is capped. */
@@ -291,16 +164,9 @@ export class SqliteState {
 
   /** Writes the rows collected so far, for statements that look for them. */
   writeRows(): void {
-    const { insertHolds, deleteHolds, entries, usages } = this.statements;
-    deleteHolds.flush();
-    for (const hold of this.unwritten) {
-      hold.slot = this.freeSlots.pop() ?? this.nextSlot++;
-      insertHolds.add(holdValues(hold));
-    }
-    this.unwritten.clear();
-    insertHolds.flush();
-    entries.flush();
-    usages.flush();
+    this.holds.write();
+    this.statements.entries.flush();
+    this.statements.usages.flush();
   }
 
   /** Writes what changed. */

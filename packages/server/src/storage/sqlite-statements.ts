@@ -6,7 +6,7 @@ import { usageColumns } from './usage-row.ts';
 
 type Row = Record<string, unknown>;
 
-/** In the order of what `SqliteState.flush` binds. */
+/** In the order of what `SqliteHolds.write` binds. */
 const holdColumns = [
   'slot',
   'id',
@@ -59,10 +59,11 @@ export function prepareLedger(database: DatabaseSync) {
     insertHolds: insertMany(database, 'hold', holdColumns),
     extendHold: prepare('UPDATE hold SET amount_nano = ?, spent_nano = ? WHERE slot = ?'),
     deleteHolds: deleteMany(database, 'hold', 'slot'),
-    deadHolds: prepare(
-      `SELECT id FROM hold WHERE owner <> ?1 AND started_at < ?2
-       AND NOT EXISTS (SELECT 1 FROM instance WHERE instance.owner = hold.owner AND seen_at >= ?2) ORDER BY id LIMIT 1000`,
-    ),
+    packs: prepare('SELECT slot, holds FROM hold_pack ORDER BY slot'),
+    insertPacks: insertMany(database, 'hold_pack', ['slot', 'holds']),
+    rewritePack: prepare('UPDATE hold_pack SET holds = ? WHERE slot = ?'),
+    deletePacks: deleteMany(database, 'hold_pack', 'slot'),
+    living: prepare('SELECT owner FROM instance WHERE seen_at >= ?'),
     entries: insertMany(database, 'ledger_entry', [
       'txn',
       'book',

@@ -125,6 +125,46 @@ describe('SQLite', () => {
     expect(look('SELECT slot FROM hold ORDER BY slot')).toEqual([{ slot: 1 }, { slot: 2 }, { slot: 3 }]);
   });
 
+  it('writes the calls that one transaction opens as one row, and knows after a restart which of them are open', async () => {
+    let storage = await open();
+    const account = await newAccount(storage, usd(9));
+    const whole = (): AdmitOperation => {
+      const call = admitOf(account, usd(1));
+      return { ...call, facts: { ...call.facts, stream: false } };
+    };
+    const [a, b, c, d] = [whole(), whole(), whole(), whole()];
+    await storage.commit([a, b]);
+    await storage.commit([c]);
+    await storage.commit([settleOf(a, usd(0.5))]);
+    expect(await problems(storage)).toEqual([]);
+    await storage.close();
+    expect(look('SELECT slot, json_array_length(holds) AS calls FROM hold_pack ORDER BY slot')).toEqual([
+      { slot: 1, calls: 2 },
+      { slot: 2, calls: 1 },
+    ]);
+    storage = await open();
+    expect(await balanceOf(storage, account)).toEqual({ left: usd(8.5), held: usd(2) });
+    expect(await problems(storage)).toEqual([]);
+    // `b` grows, which is written; the row of `c` goes, and its place is the next one's.
+    const more = { op: 'extend', id: b.id, addNano: usd(1), leastNano: usd(1), spentNano: usd(0.2) } as const;
+    expect(await storage.commit([settleOf(c, usd(0.5)), d, more])).toMatchObject([
+      { status: 'settled' },
+      { status: 'admitted' },
+      { status: 'extended', addedNano: usd(1) },
+    ]);
+    await storage.close();
+    expect(look('SELECT slot FROM hold_pack ORDER BY slot')).toEqual([{ slot: 1 }, { slot: 2 }]);
+    storage = await open();
+    expect(await balanceOf(storage, account)).toEqual({ left: usd(8), held: usd(3) });
+    expect((await run(storage, { op: 'sweep', owner: 'next', deadAfterMs: 0 })).swept.toSorted()).toEqual(
+      [b.id, d.id].toSorted(),
+    );
+    expect(await balanceOf(storage, account)).toMatchObject({ held: 0n });
+    expect(await problems(storage)).toEqual([]);
+    await storage.close();
+    expect(look('SELECT slot FROM hold_pack')).toEqual([]);
+  });
+
   it('keeps the places of holds right after a transaction that failed', async () => {
     const storage = await open();
     const account = await newAccount(storage, usd(9));

@@ -11,6 +11,7 @@ import { mediaPostgres, mediaSqlite } from './0004-media.ts';
 import { holdSlotsSqlite } from './0005-sqlite-hold-slots.ts';
 import { webhookDeliveriesPostgres, webhookDeliveriesSqlite } from './0006-webhook-deliveries.ts';
 import { videoKeyOwnerPostgres, videoKeyOwnerSqlite } from './0007-video-key-owner.ts';
+import { holdPacksSqlite } from './0008-sqlite-hold-packs.ts';
 import { usageUnitsPostgres, usageUnitsSqlite } from './0002-usage-units.ts';
 
 export interface SchemaMigration {
@@ -27,4 +28,5 @@ export const migrations: readonly SchemaMigration[] = [
   { name: '0005-sqlite-hold-slots', sqlite: holdSlotsSqlite, postgres: [] },
   { name: '0006-webhook-deliveries', sqlite: webhookDeliveriesSqlite, postgres: webhookDeliveriesPostgres },
   { name: '0007-video-key-owner', sqlite: videoKeyOwnerSqlite, postgres: videoKeyOwnerPostgres },
+  { name: '0008-sqlite-hold-packs', sqlite: holdPacksSqlite, postgres: [] },
 ];
