@@ -7,7 +7,7 @@ const patienceMs = 60_000;
 const sweepMs = 2_000;
 
 /** Bodies being read. Looked through now and then: a timer for each would cost more than most of them take to read. */
-const unfinished = new Set<{ readonly since: number; stop(error: GatewayError): void }>();
+const unfinished = new Set<{ readonly since: number; readonly stop: (error: GatewayError) => void }>();
 let sweeper: NodeJS.Timeout | null = null;
 
 function sweep(): void {
