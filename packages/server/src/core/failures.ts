@@ -108,6 +108,9 @@ export function classifyError(error: unknown): Classified {
   const upstream = error.code.startsWith('upstream_');
   // Once the vendor has the request, a second one there would wait as long and may be paid twice.
   const isLate = error.code === 'upstream_timeout' && error.details?.['phase'] !== 'connect';
-  const again = error.code === 'upstream_redirect' || !upstream ? 'never' : isLate ? 'other' : 'same';
+  // Not installed here, but another target may do without it.
+  const isAbsent = error.code === 'feature_unavailable';
+  const isFinal = error.code === 'upstream_redirect' || (!upstream && !isAbsent);
+  const again = isFinal ? 'never' : isLate || isAbsent ? 'other' : 'same';
   return { error, again, unhealthy: upstream, retryAfterMs: error.retryAfterMs ?? null };
 }

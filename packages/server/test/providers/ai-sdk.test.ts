@@ -30,7 +30,8 @@ beforeAll(async () => {
       GLADIA_API_KEY: key,
       GLADIA_BASE_URL: origin,
       HUME_API_KEY: key,
-      INDOXHUB_MAX_RETRIES: '0',
+      BASETEN_API_KEY: key,
+      INDOXHUB_MAX_RETRIES: '1',
     },
     yaml: `
 providers:
@@ -52,6 +53,10 @@ providers:
     api_key: ${key}
     options: { package: yaml }
 models:
+  team/spread:
+    targets:
+      - { provider: baseten, model: m, order: 0 }
+      - { provider: bedrock, model: m, order: 1 }
   bedrock/priced:
     prices: { input: '2', output: '10', cache_read: '1' }
 `,
@@ -395,6 +400,13 @@ describe('packages', () => {
     const { error } = (await jsonOf(answer)) as { error: Json };
     expect([answer.status, error['code']]).toEqual([503, 'feature_unavailable']);
     expect(error['message']).toContain('npm install @ai-sdk/hume');
+  });
+
+  test('another target does without it', async () => {
+    for (const stream of [false, true]) {
+      const answer = await chat({ model: 'team/spread', stream });
+      expect([answer.status, await answer.text()]).toEqual([200, expect.stringContaining('Hello ')]);
+    }
   });
 
   test('what was tested is what is installed', async () => {

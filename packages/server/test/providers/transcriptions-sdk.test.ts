@@ -5,7 +5,7 @@ import { ElevenLabsClient } from '@elevenlabs/elevenlabs-js';
 import { GoogleGenAI } from '@google/genai';
 import Groq from 'groq-sdk';
 import { Mistral } from '@mistralai/mistralai';
-import OpenAI, { toFile } from 'openai';
+import OpenAI, { AzureOpenAI, toFile } from 'openai';
 import Together from 'together-ai';
 import { wavOf } from '../fakes/transcriptions.ts';
 import type { TestGateway } from '../gateway.ts';
@@ -18,6 +18,8 @@ const file = (): Promise<File> => toFile(wav, 'clip.wav', { type: 'audio/wav' })
 const env = (origin: string): Record<string, string> => ({
   OPENAI_API_KEY: key,
   OPENAI_BASE_URL: `${origin}/v1`,
+  AZURE_API_KEY: key,
+  AZURE_BASE_URL: `${origin}/openai/deployments/whisper`,
   GROQ_API_KEY: key,
   GROQ_BASE_URL: `${origin}/openai/v1`,
   TOGETHER_API_KEY: key,
@@ -189,6 +191,42 @@ const ofOpenai: Proof<Heard>[] = [
       const answer = await asked(gateway, { model: 'openai/whisper-1', prompt: 'Star Wars' }, 'translations');
       return { text: answer.text };
     },
+  },
+];
+
+const azure = (origin: string): AzureOpenAI =>
+  new AzureOpenAI({ apiKey: key, apiVersion: '2025-04-01-preview', endpoint: origin, deployment: 'whisper' });
+// The SDK always names a version; the gateway names one where it is configured.
+const withoutVersion: Proof<Heard>['alike'] = ({ query }) => delete query['api-version'];
+const ofAzure: Proof<Heard>[] = [
+  {
+    title: 'azure: words',
+    header: 'api-key',
+    answer: () => ({ body: whisper }),
+    async sdk(origin) {
+      const answer = await azure(origin).audio.transcriptions.create({
+        model: 'whisper',
+        file: await file(),
+        response_format: 'verbose_json',
+        timestamp_granularities: ['word', 'segment'],
+      });
+      return { text: answer.text, words: (answer.words ?? []).map((each) => timed(each.word, each)) };
+    },
+    ours: (gateway) => heard(gateway, { model: 'azure/whisper', ...verbose }),
+    alike: withoutVersion,
+  },
+  {
+    title: 'azure: a translation',
+    header: 'api-key',
+    answer: () => ({ body: { text } }),
+    async sdk(origin) {
+      const request = { model: 'whisper', file: await file(), response_format: 'json' } as const;
+      return { text: (await azure(origin).audio.translations.create(request)).text };
+    },
+    async ours(gateway) {
+      return { text: (await asked(gateway, { model: 'azure/whisper' }, 'translations')).text };
+    },
+    alike: withoutVersion,
   },
 ];
 
@@ -610,6 +648,7 @@ const ofAssemblyai: Proof<Heard>[] = [
 
 prove(env, [
   ...ofOpenai,
+  ...ofAzure,
   ...ofGroq,
   ...ofTogether,
   ...ofMistral,

@@ -28,6 +28,8 @@ export const proofs: Readonly<Record<string, ProviderProof>> = {
     chat: held(azure, 'requests'),
     image: held(azure, ...both),
     speech: held(azure, 'requests', 'sound'),
+    transcription: held(azure, ...both, 'words and segments'),
+    translation: held(azure, ...both),
   },
   deepseek: { chat: held(openai, ...whole) },
   xai: {
