@@ -126,4 +126,26 @@ describe('relay and decoder', () => {
       { numRuns: 400 },
     );
   });
+
+  it('an event read by what the one before looked like says what it says alone', () => {
+    const said = (events: readonly ChatEvent[]): unknown[] =>
+      events.filter(({ type }) => type === 'text' || type === 'reasoning');
+    const body = record({ content: word });
+    const ordinary = record({
+      index: constantFrom(0, 0, 0, 1),
+      delta: oneof(body, body, body, delta),
+      finish: constantFrom(null),
+      tail: constantFrom({}, { usage: null }),
+      style: constantFrom('plain', 'plain', 'plain', 'usage first'),
+    });
+    assert(
+      property(array(ordinary, { minLength: 2, maxLength: 40 }), (chunks) => {
+        const codec = chatOf('openai');
+        const sources = chunks.map((each) => Buffer.from(eventOf(each)));
+        const alone = sources.flatMap((source) => decodeStream(codec, 'openai', [source]).events);
+        expect(said(decodeStream(codec, 'openai', sources).events)).toEqual(said(alone));
+      }),
+      { numRuns: 400 },
+    );
+  });
 });

@@ -5,6 +5,7 @@ import { createSseParser, type SseParser } from '../sse.ts';
 import { failureIn } from './errors.ts';
 import { argumentsText, contentWords, readImages, reasoningText, signaturesOf } from './message.ts';
 import { NotAStream } from './not-a-stream.ts';
+import { PlainText } from './plain-text.ts';
 import type { Quirks } from './quirks.ts';
 import {
   finishReasonOf,
@@ -38,6 +39,7 @@ export class OpenaiStreamDecoder implements StreamDecoder {
   private readonly quirks: Quirks;
   private readonly parser: SseParser;
   private readonly guard = new NotAStream();
+  private readonly plain = new PlainText();
   private readonly choices = new Map<number, ChoiceState>();
   private events: ChatEvent[] = [];
   private hasStarted = false;
@@ -81,8 +83,19 @@ export class OpenaiStreamDecoder implements StreamDecoder {
       return;
     }
     if (data === '') return;
+    const text = this.isDone || this.hasFailed ? null : this.plain.of(data);
+    if (text !== null) return void this.events.push({ type: 'text', index: this.plain.index, text });
+    const before = this.events.length;
     // Nothing behind the terminal can spoil a stream that ended well.
     this.chunk(this.isDone ? objectIn(data) : parseObject(data));
+    const [event, ...more] = this.events.slice(before);
+    if (event?.type === 'text' && more.length === 0 && this.isOrdinary(event))
+      this.plain.learn(data, event.index, event.text);
+  }
+
+  /** Its choice has nothing but text to tell, and shows it as it comes. */
+  private isOrdinary({ index, logprobs }: Extract<ChatEvent, { type: 'text' }>): boolean {
+    return logprobs === undefined && this.choices.get(index)?.think === null;
   }
 
   private chunk(chunk: JsonObject): void {
