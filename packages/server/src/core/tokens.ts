@@ -1,8 +1,10 @@
 /** Access tokens: what an API key is exchanged for. Signed with a key that lives in the store, so any replica reads them. */
 import { randomBytes } from 'node:crypto';
-import { jwtVerify, SignJWT, errors } from 'jose';
 import { GatewayError } from '../contract/errors.ts';
 import type { Storage } from '../storage/storage.ts';
+
+/** Loaded by the first token: most callers come with their key. */
+const jose = () => import('jose');
 
 /** Seconds. */
 export const tokenLifetime = 1800;
@@ -24,15 +26,18 @@ export async function createTokens(storage: Pick<Storage, 'settleSetting'>): Pro
     'base64',
   );
   return {
-    issue: (keyId) =>
-      new SignJWT({})
+    async issue(keyId) {
+      const { SignJWT } = await jose();
+      return new SignJWT({})
         .setProtectedHeader({ alg: 'HS256' })
         .setSubject(keyId)
         .setIssuer('indoxhub')
         .setIssuedAt()
         .setExpirationTime(`${tokenLifetime}s`)
-        .sign(secret),
+        .sign(secret);
+    },
     async verify(token) {
+      const { errors, jwtVerify } = await jose();
       try {
         const { payload } = await jwtVerify(token, secret, { algorithms: ['HS256'], issuer: 'indoxhub' });
         if (payload.sub === undefined)
