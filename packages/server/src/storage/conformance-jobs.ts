@@ -188,6 +188,28 @@ export function jobsConformance(create: () => Promise<Place>): void {
       expect((await storage.videoJobs.events(id, 3)).map(({ seq }) => seq)).toEqual([4]);
     });
 
+    it('tell nothing after the end, however many change a job at once', async () => {
+      for (let round = 0; round < 40; round++) {
+        const made = [await queued(), await queued(), await queued()];
+        const ids = new Set(made.map(({ id }) => id));
+        const leased = (await storage.videoJobs.claim('worker', leaseMs, 1_000)).filter(({ id }) =>
+          ids.has(id),
+        );
+        expect(leased.length).toBe(made.length);
+        await Promise.all(
+          leased.flatMap((job) => [
+            storage.videoJobs.change(job, { state: 'processing', progress: 20 }),
+            pause(round % 4).then(() => storage.videoJobs.end(job.id, { outcome: 'cancelled' })),
+            pause(round % 3).then(() => storage.videoJobs.change(job, { providerJobId: 'v_2' })),
+          ]),
+        );
+        for (const id of ids) {
+          const told = (await storage.videoJobs.events(id, 0)).map(({ status }) => status);
+          expect(told.indexOf('cancelled')).toBe(told.length - 1);
+        }
+      }
+    });
+
     it('hand out a webhook that is due to one process at a time', async () => {
       const { id } = await queued({ webhookUrl: 'https://example.com/hook' });
       await storage.videoJobs.end(id, { outcome: 'cancelled' });

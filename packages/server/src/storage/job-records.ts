@@ -80,8 +80,7 @@ function queueOf(database: Kysely<Tables>, executor: Executor) {
   const announce = async (id: string): Promise<void> => {
     // Two processes may write the same number: the one that lost writes the next.
     for (let tries = 0; tries < 5; tries++) {
-      const job = await find(id);
-      if (job === null) return;
+      // The event before the job: whatever is told in between takes the number, and an older state is never told after it.
       const last = await database
         .selectFrom('video_event')
         .selectAll()
@@ -89,6 +88,8 @@ function queueOf(database: Kysely<Tables>, executor: Executor) {
         .orderBy('seq', 'desc')
         .limit(1n)
         .executeTakeFirst();
+      const job = await find(id);
+      if (job === null) return;
       const status = publicStatus(job);
       if (last?.status === status && Number(last.progress) >= job.progress) return;
       const inserted = await database
