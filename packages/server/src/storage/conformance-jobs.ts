@@ -207,6 +207,7 @@ export function jobsConformance(create: () => Promise<Place>): void {
           const told = (await storage.videoJobs.events(id, 0)).map(({ status }) => status);
           expect(told.indexOf('cancelled')).toBe(told.length - 1);
         }
+        for (const job of leased) await storage.videoJobs.finish(job);
       }
     });
 
