@@ -1,5 +1,5 @@
 /** Every provider with its models. Needs no key. */
-// prints: local 5 models
+// prints: local 6 models
 import { IndoxHub } from '@indoxhub/client';
 
 const client = new IndoxHub();
