@@ -1,19 +1,16 @@
 /** indoxhub.yaml from text to checked values: `${NAME}` filled in, every complaint with its line, no value ever shown. */
-import {
-  isAlias,
-  isMap,
-  isPair,
-  isScalar,
-  LineCounter,
-  parseDocument,
-  visit,
-  type Document,
-  type Node,
-} from 'yaml';
+import { createRequire } from 'node:module';
+import type { Document, Node } from 'yaml';
 import type { ZodError, ZodType } from 'zod';
 import { fieldName } from '../contract/validate.ts';
 import { fileSchema, type FileSettings } from './file-schema.ts';
 import { didYouMean, SettingsError, type Problem } from './problem.ts';
+
+type Yaml = typeof import('yaml');
+let loaded: Yaml | null = null;
+
+/** Loaded when there is a file: most gateways have none. */
+const yaml = (): Yaml => (loaded ??= createRequire(import.meta.url)('yaml') as Yaml);
 
 export type Environment = Readonly<Record<string, string | undefined>>;
 
@@ -25,8 +22,8 @@ export interface ConfigFile {
 
 /** Reads the text of a file called `name`. Throws SettingsError. */
 export function readConfigFile(name: string, text: string, environment: Environment): ConfigFile {
-  const lines = new LineCounter();
-  const document = parseDocument(text, { lineCounter: lines, prettyErrors: false, merge: true });
+  const lines = new (yaml().LineCounter)();
+  const document = yaml().parseDocument(text, { lineCounter: lines, prettyErrors: false, merge: true });
   const place = (offset: number | undefined): string => {
     if (offset === undefined) return name;
     const { line, col } = lines.linePos(offset);
@@ -69,6 +66,7 @@ function interpolate(
   place: (offset?: number) => string,
 ): Problem[] {
   const missing: Problem[] = [];
+  const { isPair, isScalar, visit } = yaml();
   visit(document, {
     Scalar(key, node, path) {
       if (key === 'key') return;
@@ -107,6 +105,7 @@ function plainValue(document: Document, name: string): unknown {
 
 /** The offset of the member, of its key when asked, or of the nearest node around it that is in the text. */
 function offsetOf(document: Document, path: readonly PropertyKey[], key?: string): number | undefined {
+  const { isAlias, isMap, isPair, isScalar } = yaml();
   let node: unknown = document.contents;
   let offset = document.contents?.range?.[0];
   for (const step of key === undefined ? path : [...path, key]) {

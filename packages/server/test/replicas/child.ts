@@ -78,11 +78,15 @@ interface Spawned {
 /** Runs it; `answersAt` rejects when it ends before it serves. */
 export function spawnGateway(options: ChildOptions): Spawned {
   mkdirSync(options.dataDir, { recursive: true });
-  const child = spawn(process.execPath, ['--max-semi-space-size=16', '--initial-old-space-size=64', main], {
-    cwd: options.dataDir,
-    env: environment(options),
-    stdio: ['ignore', 'pipe', 'pipe'],
-  });
+  const child = spawn(
+    process.execPath,
+    ['--max-semi-space-size=16', '--initial-old-space-size=64', '--heap-growing-percent=60', main],
+    {
+      cwd: options.dataDir,
+      env: environment(options),
+      stdio: ['ignore', 'pipe', 'pipe'],
+    },
+  );
   let text = '';
   const exited = new Promise<Exit>((resolve) =>
     child.once('close', (code, signal) => resolve({ code, signal })),

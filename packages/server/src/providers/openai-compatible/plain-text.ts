@@ -9,6 +9,9 @@ const maxMisses = 8;
 // oxlint-disable-next-line no-control-regex
 const special = /["\\\u0000-\u001f]/;
 
+/** A copy: a slice would keep alive all that was read with it. */
+const flat = (text: string): string => Buffer.from(text).toString();
+
 export class PlainText {
   private head = '';
   private tail = '';
@@ -37,7 +40,7 @@ export class PlainText {
     const at = data.indexOf(member);
     if (at < 0 || data.indexOf(member, at + 1) >= 0) return;
     this.index = index;
-    this.head = data.slice(0, at + '"content":"'.length);
-    this.tail = data.slice(at + member.length - 1);
+    this.head = flat(data.slice(0, at + '"content":"'.length));
+    this.tail = flat(data.slice(at + member.length - 1));
   }
 }
