@@ -11,7 +11,12 @@ const here = import.meta.dirname;
 const repository = join(here, '../../..');
 const portkeyVersion = '1.15.2';
 /** As in `npm start`, for the floor as well. */
-const nodeFlags = ['--max-semi-space-size=16', '--initial-old-space-size=64', '--heap-growing-percent=60'];
+const nodeFlags = [
+  '--max-semi-space-size=16',
+  '--initial-old-space-size=64',
+  '--heap-growing-percent=60',
+  '--no-concurrent-marking',
+];
 const adminKey = 'bench-admin-key-0123456789';
 const openai = '/v1/chat/completions';
 const native = '/api/v1/chat/completions';

@@ -80,7 +80,13 @@ export function spawnGateway(options: ChildOptions): Spawned {
   mkdirSync(options.dataDir, { recursive: true });
   const child = spawn(
     process.execPath,
-    ['--max-semi-space-size=16', '--initial-old-space-size=64', '--heap-growing-percent=60', main],
+    [
+      '--max-semi-space-size=16',
+      '--initial-old-space-size=64',
+      '--heap-growing-percent=60',
+      '--no-concurrent-marking',
+      main,
+    ],
     {
       cwd: options.dataDir,
       env: environment(options),
