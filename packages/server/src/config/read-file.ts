@@ -1,16 +1,15 @@
 /** indoxhub.yaml from text to checked values: `${NAME}` filled in, every complaint with its line, no value ever shown. */
 import { createRequire } from 'node:module';
-import type { Document, Node } from 'yaml';
+import type * as Yaml from 'yaml';
 import type { ZodError, ZodType } from 'zod';
 import { fieldName } from '../contract/validate.ts';
 import { fileSchema, type FileSettings } from './file-schema.ts';
 import { didYouMean, SettingsError, type Problem } from './problem.ts';
 
-type Yaml = typeof import('yaml');
-let loaded: Yaml | null = null;
+let loaded: typeof Yaml | null = null;
 
 /** Loaded when there is a file: most gateways have none. */
-const yaml = (): Yaml => (loaded ??= createRequire(import.meta.url)('yaml') as Yaml);
+const yaml = (): typeof Yaml => (loaded ??= createRequire(import.meta.url)('yaml') as typeof Yaml);
 
 export type Environment = Readonly<Record<string, string | undefined>>;
 
@@ -61,7 +60,7 @@ const reference = /\$\$\{|\$\{([A-Za-z_][A-Za-z0-9_]*)(?::-([^}]*))?\}|\$\{/g;
 
 /** Fills `${NAME}` and `${NAME:-default}` into every string value; `$${` stands for a plain `${`. */
 function interpolate(
-  document: Document,
+  document: Yaml.Document,
   environment: Environment,
   place: (offset?: number) => string,
 ): Problem[] {
@@ -95,7 +94,7 @@ function interpolate(
   return missing;
 }
 
-function plainValue(document: Document, name: string): unknown {
+function plainValue(document: Yaml.Document, name: string): unknown {
   try {
     return document.toJS() ?? {};
   } catch {
@@ -104,7 +103,7 @@ function plainValue(document: Document, name: string): unknown {
 }
 
 /** The offset of the member, of its key when asked, or of the nearest node around it that is in the text. */
-function offsetOf(document: Document, path: readonly PropertyKey[], key?: string): number | undefined {
+function offsetOf(document: Yaml.Document, path: readonly PropertyKey[], key?: string): number | undefined {
   const { isAlias, isMap, isPair, isScalar } = yaml();
   let node: unknown = document.contents;
   let offset = document.contents?.range?.[0];
@@ -115,11 +114,11 @@ function offsetOf(document: Document, path: readonly PropertyKey[], key?: string
         (item) => isPair(item) && isScalar(item.key) && String(item.key.value) === String(step),
       );
       if (pair === undefined) break;
-      offset = (pair.key as Node).range?.[0] ?? offset;
+      offset = (pair.key as Yaml.Node).range?.[0] ?? offset;
       node = pair.value;
     } else if (typeof step === 'number' && node !== null && typeof node === 'object' && 'items' in node) {
       node = (node.items as unknown[])[step];
-      offset = (node as Node | undefined)?.range?.[0] ?? offset;
+      offset = (node as Yaml.Node | undefined)?.range?.[0] ?? offset;
     } else break;
   }
   return offset;
