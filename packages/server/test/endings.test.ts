@@ -1,7 +1,15 @@
 /** docs/streams.md, row by row: how a stream ends, what the caller, the upstream and the ledger see of it. */
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { frames, startGateway, type TestGateway } from './gateway.ts';
-import { answering, contentEvent, startUpstream, streaming, type Upstream } from './upstream.ts';
+import {
+  answering,
+  contentEvent,
+  finishEvent,
+  startUpstream,
+  streaming,
+  usageEvent,
+  type Upstream,
+} from './upstream.ts';
 
 const model = 'openai/gpt-4o-mini';
 const messages = [{ role: 'user', content: 'Tell me something.' }];
@@ -83,6 +91,23 @@ describe.each(paths)('%s', (shape, path) => {
     });
     if (shape === 'native')
       expect(seen.find(({ event }) => event === 'usage_final')?.data).toContain('"cost_usd":0.000045');
+  });
+
+  test('completed by a vendor that does not close: the terminal ends the stream, and the socket a moment later', async () => {
+    upstream.script = (_, response) => {
+      response.writeHead(200, { 'content-type': 'text/event-stream' });
+      const usage = usageEvent({ prompt_tokens: 100, completion_tokens: 50 });
+      response.write(`${contentEvent('Hello')}${finishEvent()}${usage}data: [DONE]\n\n`);
+    };
+    const before = upstream.calls.length;
+    const startedAt = Date.now();
+    const { id, text } = await read(await gateway.post(path, { model, messages, stream: true }));
+    expect(Date.now() - startedAt).toBeLessThan(600);
+    expect(text).toContain('Hello');
+    expect(frames(text).at(-1)?.data).toBe('[DONE]');
+    expect(text).not.toContain('"error"');
+    expect(await gateway.row(id)).toMatchObject({ ending: 'completed', cost: '0.000045' });
+    expect(await upstream.calls[before]?.closed).toBeGreaterThan(startedAt);
   });
 
   test('stopped: socket closed within 500 ms, delivered billed, cancelled with usage', async () => {

@@ -83,11 +83,12 @@ class Translated implements Translation {
 
   feed(chunk: Buffer): string {
     this.decoder.push(chunk, this.events);
-    return this.encode();
+    return this.decoder.ended ? this.end() : this.encode();
   }
 
   end(): string {
-    this.facts.ended = this.decoder.end(this.events) || this.facts.finishReason !== null;
+    if (!this.facts.ended)
+      this.facts.ended = this.decoder.end(this.events) || this.facts.finishReason !== null;
     return this.encode();
   }
 

@@ -35,6 +35,9 @@ export interface CallTarget {
   readonly options: Readonly<Record<string, string>>;
 }
 
+/** Of requests that need none of their own. */
+export const noHeaders: EncodedRequest['headers'] = {};
+
 export interface EncodedRequest {
   /** Appended to the provider's base URL, query included: `/chat/completions`. */
   readonly path: string;

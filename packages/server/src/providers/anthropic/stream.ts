@@ -35,7 +35,7 @@ class MessageStream implements StreamDecoder {
   private events: ChatEvent[] = [];
   private usage: JsonObject = {};
   private calls = 0;
-  private ended = false;
+  ended = false;
 
   constructor() {
     this.parser = createSseParser((data) => this.event(data));

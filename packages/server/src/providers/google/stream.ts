@@ -21,6 +21,8 @@ interface Choice {
 }
 
 class GenerateStream implements StreamDecoder {
+  /** Google writes none: only the end of the connection tells. */
+  readonly ended = false;
   private readonly model: string;
   private readonly parser: SseParser;
   private readonly choices = new Map<number, Choice>();

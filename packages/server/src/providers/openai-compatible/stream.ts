@@ -58,6 +58,10 @@ export class OpenaiStreamDecoder implements StreamDecoder {
     this.parser.push(chunk);
   }
 
+  get ended(): boolean {
+    return this.isDone;
+  }
+
   end(events: ChatEvent[]): boolean {
     this.events = events;
     const failure = this.guard.end();
