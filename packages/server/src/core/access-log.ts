@@ -13,8 +13,11 @@ export interface AccessLog {
 }
 
 const infoLevel = 30;
-/** Bytes held back, at most, and for how long: many calls share one write. */
-const maxBytes = 128 * 1024;
+/**
+ * Bytes held back, at most, and for how long: many calls share one write. As one string that is larger than a page of the
+ * collector's they would count as old from the first time it finds them waiting to be written.
+ */
+const maxBytes = 32 * 1024;
 const maxDelayMs = 250;
 
 /**

@@ -1,10 +1,10 @@
 /** The streams this process runs: by id, and by the caller's own name inside its account. */
-export interface StoppableStream {
+import { SlotList, type Slotted } from './slot-list.ts';
+
+export interface StoppableStream extends Slotted {
   readonly id: string;
   readonly accountId: string;
   readonly alias: string | null;
-  /** Its place in the list of what runs; kept by `Streams`, 0 until then. */
-  slot: number;
   /** Ends the stream as stopped. False when it was ending already. */
   stop(): boolean;
   /** The server goes down: ends the stream typed and settled. */
@@ -28,12 +28,8 @@ export interface Streams {
 }
 
 export function createStreams(): Streams {
-  /**
-   * A list, because every call comes and goes here. A Map that is added to and deleted from at that pace leaves its
-   * outgrown tables behind, each holding what ran then and the table after it: the young collector takes that for
-   * living, and no call dies before the next full collection. By id one is looked for when somebody stops a stream.
-   */
-  const running: StoppableStream[] = [];
+  /** By id one is looked for when somebody stops a stream. */
+  const running = new SlotList<StoppableStream>();
   const byId = (id: string): StoppableStream | undefined => running.find((each) => each.id === id);
   const byAlias = new Map<string, StoppableStream>();
   let waiters: (() => void)[] = [];
@@ -52,19 +48,12 @@ export function createStreams(): Streams {
       };
     },
     add(stream) {
-      stream.slot = running.length;
-      running.push(stream);
+      running.add(stream);
       if (stream.alias !== null) byAlias.set(aliasKey(stream.accountId, stream.alias), stream);
       if (shut) stream.shutDown();
     },
     remove(stream) {
-      if (running[stream.slot] !== stream) return;
-      const last = running.pop();
-      if (last !== undefined && last !== stream) {
-        running[stream.slot] = last;
-        last.slot = stream.slot;
-      }
-      if (stream.alias === null) return;
+      if (!running.remove(stream) || stream.alias === null) return;
       const key = aliasKey(stream.accountId, stream.alias);
       if (byAlias.get(key) === stream) byAlias.delete(key);
     },
@@ -75,12 +64,11 @@ export function createStreams(): Streams {
     },
     stopById: (id) => byId(id)?.stop() ?? false,
     get size() {
-      return running.length;
+      return running.size;
     },
     shutDown() {
       shut = true;
-      // A copy: who ends by it leaves the list.
-      for (const stream of running.slice()) stream.shutDown();
+      for (const stream of running.values()) stream.shutDown();
     },
     drained: () => (calls === 0 ? Promise.resolve() : new Promise((resolve) => waiters.push(resolve))),
   };

@@ -1,18 +1,24 @@
 /** Reads a request body from the socket, no more of it than allowed. */
 import type { IncomingMessage } from 'node:http';
 import { GatewayError } from '../contract/errors.ts';
+import { SlotList, type Slotted } from '../core/slot-list.ts';
 
 /** A body that takes longer is one nobody will finish. */
 const patienceMs = 60_000;
 const sweepMs = 2_000;
 
+interface Reading extends Slotted {
+  readonly since: number;
+  readonly stop: (error: GatewayError) => void;
+}
+
 /** Bodies being read. Looked through now and then: a timer for each would cost more than most of them take to read. */
-const unfinished = new Set<{ readonly since: number; readonly stop: (error: GatewayError) => void }>();
+const unfinished = new SlotList<Reading>();
 let sweeper: NodeJS.Timeout | null = null;
 
 function sweep(): void {
   const latest = performance.now() - patienceMs;
-  for (const { since, stop } of unfinished)
+  for (const { since, stop } of unfinished.values())
     if (since < latest) stop(new GatewayError('bad_request', 'The request body took too long.'));
   if (unfinished.size > 0 || sweeper === null) return;
   clearInterval(sweeper);
@@ -48,12 +54,12 @@ export function readBytes(incoming: IncomingMessage, maxBytes: number): Promise<
     const chunks: Buffer[] = [];
     let size = 0;
     const stop = (error: GatewayError): void => {
-      unfinished.delete(reading);
+      unfinished.remove(reading);
       chunks.length = 0;
       incoming.off('data', take).pause();
       reject(error);
     };
-    const reading = { since: performance.now(), stop };
+    const reading: Reading = { slot: 0, since: performance.now(), stop };
     const take = (chunk: Buffer): void => {
       size += chunk.length;
       if (size <= maxBytes) chunks.push(chunk);
@@ -63,12 +69,12 @@ export function readBytes(incoming: IncomingMessage, maxBytes: number): Promise<
     sweeper ??= setInterval(sweep, sweepMs).unref();
     incoming.on('data', take);
     incoming.on('end', () => {
-      unfinished.delete(reading);
+      unfinished.remove(reading);
       const first = chunks[0];
       resolve(chunks.length === 1 && first !== undefined ? first : Buffer.concat(chunks, size));
     });
     incoming.on('error', () => {
-      unfinished.delete(reading);
+      unfinished.remove(reading);
       reject(new GatewayError('bad_request', 'The request body was cut off.'));
     });
   });

@@ -169,12 +169,17 @@ class Slots {
   }
 }
 
+/** Holds closed, beyond those that are open, before their table is made anew. */
+const renewAfter = 256;
+
 export class SqliteHolds {
   private readonly statements: LedgerStatements;
   /** null = not read yet. */
   private holds: Map<string, HoldState> | null = null;
+  /** Closed since `holds` was made. */
+  private closed = 0;
   /** Opened in this transaction and not written: what is closed in the same one never is. */
-  private readonly unwritten = new Set<HoldState>();
+  private unwritten = new Set<HoldState>();
   private readonly rows = new Slots();
   private readonly packs = new Slots();
 
@@ -201,7 +206,13 @@ export class SqliteHolds {
 
   /** Its usage row must be written in the same transaction: in a pack nothing else says that it is closed. */
   close(hold: HoldState): void {
-    this.all().delete(hold.id);
+    const all = this.all();
+    all.delete(hold.id);
+    // A fresh one now and then, for the reason `SlotList` gives.
+    if (++this.closed > all.size + renewAfter) {
+      this.holds = new Map(all);
+      this.closed = 0;
+    }
     this.unwritten.delete(hold);
     if (hold.place === null) return;
     const { slot, pack } = hold.place;
@@ -235,7 +246,7 @@ export class SqliteHolds {
       hold.place = { slot: this.rows.take(), pack: null };
       insertHolds.add(holdValues(hold, hold.place.slot));
     }
-    this.unwritten.clear();
+    this.unwritten = new Set();
     insertHolds.flush();
     if (pack.size === 0) return;
     const place = { slot: this.packs.take(), pack };
@@ -247,7 +258,7 @@ export class SqliteHolds {
   /** The transaction failed: what is open must be read again. */
   forget(): void {
     this.holds = null;
-    this.unwritten.clear();
+    this.unwritten = new Set();
     this.rows.forget();
     this.packs.forget();
     const { insertHolds, deleteHolds, insertPacks, deletePacks } = this.statements;

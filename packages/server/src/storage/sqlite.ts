@@ -15,13 +15,17 @@ import { StorageUnavailable, type Storage } from './storage.ts';
 
 type Unsent = WorkerRequest extends infer R ? (R extends WorkerRequest ? Omit<R, 'id'> : never) : never;
 
+interface Waiter {
+  readonly id: number;
+  readonly resolve: (response: WorkerResponse) => void;
+  readonly reject: (error: Error) => void;
+}
+
 /** A request and answer channel to the worker; rejects everything once the worker is gone. */
 class Channel {
   private readonly worker: Worker;
-  private readonly waiting = new Map<
-    number,
-    { resolve: (r: WorkerResponse) => void; reject: (e: Error) => void }
-  >();
+  /** Oldest first: the worker answers in order. A list for the reason `SlotList` gives. */
+  private readonly waiting: Waiter[] = [];
   private next = 1;
   private gone: Error | null = null;
 
@@ -31,9 +35,10 @@ class Channel {
       workerData: { path },
     });
     this.worker.on('message', (response: WorkerResponse) => {
-      const waiter = this.waiting.get(response.id);
-      this.waiting.delete(response.id);
-      if (waiter === undefined) return;
+      const [waiter] = this.waiting;
+      // Threads lose no messages. If one were lost, no answer may go to another's question.
+      if (waiter?.id !== response.id) return this.fail(new Error('the store answered out of order'));
+      this.waiting.shift();
       if (response.error === undefined) waiter.resolve(response);
       else waiter.reject(failure(path, response));
     });
@@ -49,10 +54,10 @@ class Channel {
     return new Promise<WorkerResponse>((resolve, reject) => {
       // Throws for what cannot be sent, and then nothing waits.
       this.worker.postMessage({ ...request, id }, []);
-      this.waiting.set(id, { resolve, reject });
-      if (this.waiting.size === 1) this.worker.ref();
+      this.waiting.push({ id, resolve, reject });
+      if (this.waiting.length === 1) this.worker.ref();
     }).finally(() => {
-      if (this.waiting.size === 0) this.worker.unref();
+      if (this.waiting.length === 0) this.worker.unref();
     });
   }
 
@@ -64,9 +69,8 @@ class Channel {
 
   private fail(error: Error): void {
     this.gone ??= error;
-    for (const waiter of this.waiting.values())
-      waiter.reject(new StorageUnavailable(error.message, { cause: error }));
-    this.waiting.clear();
+    for (const { reject } of this.waiting.splice(0))
+      reject(new StorageUnavailable(error.message, { cause: error }));
   }
 }
 
