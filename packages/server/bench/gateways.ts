@@ -16,6 +16,8 @@ const nodeFlags = [
   '--initial-old-space-size=64',
   '--heap-growing-percent=60',
   '--no-concurrent-marking',
+  '--no-parallel-scavenge',
+  '--no-allocation-site-pretenuring',
 ];
 const adminKey = 'bench-admin-key-0123456789';
 const openai = '/v1/chat/completions';

@@ -85,6 +85,8 @@ export function spawnGateway(options: ChildOptions): Spawned {
       '--initial-old-space-size=64',
       '--heap-growing-percent=60',
       '--no-concurrent-marking',
+      '--no-parallel-scavenge',
+      '--no-allocation-site-pretenuring',
       main,
     ],
     {
