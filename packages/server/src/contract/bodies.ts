@@ -3,6 +3,7 @@
  * pass: what one vendor does not know another may. null means absent everywhere.
  */
 import { z } from 'zod';
+import { rememberList } from './accepts.ts';
 import { audioFormats, transcriptFormats } from './media.ts';
 
 /**
@@ -11,17 +12,16 @@ import { audioFormats, transcriptFormats } from './media.ts';
  */
 function list(item: z.ZodType) {
   const { $schema: _, ...items } = z.toJSONSchema(item, { io: 'input', unrepresentable: 'any' });
-  return z
-    .array(z.unknown())
-    .check(({ value, issues }) => {
-      for (const [at, member] of value.entries()) {
-        const issue = item.safeParse(member).error?.issues[0];
-        if (issue === undefined) continue;
-        issues.push({ ...issue, input: issue.input, path: [at, ...issue.path] } as (typeof issues)[number]);
-        return;
-      }
-    })
-    .meta({ items });
+  const check: z.core.CheckFn<unknown[]> = ({ value, issues }) => {
+    for (const [at, member] of value.entries()) {
+      const issue = item.safeParse(member).error?.issues[0];
+      if (issue === undefined) continue;
+      issues.push({ ...issue, input: issue.input, path: [at, ...issue.path] } as (typeof issues)[number]);
+      return;
+    }
+  };
+  rememberList(check, item);
+  return z.array(z.unknown()).check(check).meta({ items });
 }
 
 const maxTokens = z.int().min(1).nullish();

@@ -1,5 +1,6 @@
 /** From a schema's complaint to a 400 that names the field. */
-import type { ZodError } from 'zod';
+import type { ZodError, ZodType } from 'zod';
+import { compile } from './accepts.ts';
 import { badField, type GatewayError } from './errors.ts';
 
 /** `messages[0].role` */
@@ -40,4 +41,17 @@ export function firstIssue(error: ZodError): GatewayError {
   }
   const param = fieldName(path) || 'body';
   return badField(param, `Invalid value for '${param}': ${sentence}`);
+}
+
+/** What is wrong with a value, null for nothing: the schema is asked only about what its quick check is not sure of. */
+export type Validate = (value: unknown) => GatewayError | null;
+
+/** `schema` must not change what it reads: the value is used as it came. */
+export function validator(schema: ZodType): Validate {
+  const accepts = compile(schema);
+  return (value) => {
+    if (accepts(value)) return null;
+    const { error } = schema.safeParse(value);
+    return error === undefined ? null : firstIssue(error);
+  };
 }

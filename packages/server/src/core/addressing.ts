@@ -2,8 +2,9 @@
 import { GatewayError } from '../contract/errors.ts';
 import type { CallRequest } from '../contract/request.ts';
 import type { Secret } from '../contract/secret.ts';
-import type { Timeouts } from '../contract/settings.ts';
-import type { AuthScheme, EncodedRequest, Provider } from '../providers/provider.ts';
+import type { ProviderSettings, Timeouts } from '../contract/settings.ts';
+import { noHeaders, type AuthScheme, type EncodedRequest, type Provider } from '../providers/provider.ts';
+import { WrittenHeaders } from './http-connection.ts';
 import type { Target } from './models.ts';
 import type { UpstreamRequest } from './transport.ts';
 
@@ -63,12 +64,41 @@ export function keyOf({ vendor, provider }: Target, request: CallRequest): Secre
   return key;
 }
 
+/** Of calls with the operator's own key, by what they accept: the same for every call to a provider. */
+const written = new WeakMap<ProviderSettings, Map<string, WrittenHeaders>>();
+
+function headersOf(
+  { vendor, provider }: Target,
+  encoded: EncodedRequest,
+  { key, accept }: { readonly key: Secret | null; readonly accept: string },
+): Record<string, string> | WrittenHeaders {
+  const isUsual = encoded.headers === noHeaders && key === provider.apiKey;
+  const before = isUsual ? written.get(provider)?.get(accept) : undefined;
+  if (before !== undefined) return before;
+  const headers = {
+    'content-type': 'application/json',
+    accept,
+    'accept-encoding': 'identity',
+    'user-agent': 'indoxhub',
+    ...vendor.headers,
+    ...provider.headers,
+    ...encoded.headers,
+    ...authHeaders(vendor.auth, key?.reveal() ?? null),
+  };
+  if (!isUsual) return headers;
+  const usual = new WrittenHeaders(headers);
+  const all = written.get(provider) ?? new Map<string, WrittenHeaders>();
+  written.set(provider, all.set(accept, usual));
+  return usual;
+}
+
 /** The request as it goes out. A key goes to the vendor's own place or where the operator put this provider, never elsewhere. */
 export function addressed(
-  { vendor, provider }: Target,
+  target: Target,
   encoded: EncodedRequest,
   how: { readonly key: Secret | null; readonly accept: string; readonly timeouts: Timeouts },
 ): UpstreamRequest {
+  const { vendor, provider } = target;
   const baseUrl = provider.baseUrl ?? vendor.baseUrl;
   if (baseUrl === null)
     throw new GatewayError('provider_not_configured', `Provider '${provider.id}' has no base URL.`);
@@ -77,16 +107,7 @@ export function addressed(
     method: 'POST',
     origin: place.origin,
     path: 'path' in place ? place.path : joinPath(place.prefix, encoded.path),
-    headers: {
-      'content-type': 'application/json',
-      accept: how.accept,
-      'accept-encoding': 'identity',
-      'user-agent': 'indoxhub',
-      ...vendor.headers,
-      ...provider.headers,
-      ...encoded.headers,
-      ...authHeaders(vendor.auth, how.key?.reveal() ?? null),
-    },
+    headers: headersOf(target, encoded, how),
     body: encoded.body,
     timeouts: how.timeouts,
   };

@@ -172,7 +172,9 @@ async function askLedger(
   const wholeFirst = !bounds.lowerable && !bounds.extendable;
   let leastNano = wholeFirst ? bounds.holdNano : bounds.leastNano;
   for (let pause = 5; ; pause = Math.min(pause * 2, 100)) {
-    const result = await gateway.ledger.run({ ...operation, leastNano });
+    const result = await gateway.ledger.run(
+      leastNano === operation.leastNano ? operation : { ...operation, leastNano },
+    );
     if (result.status !== 'refused') return result;
     const isLate = Date.now() + pause > deadline || client.gone || gateway.draining;
     const mayComeBack = result.heldNano > 0n && result.availableNano + result.heldNano >= bounds.leastNano;

@@ -7,10 +7,26 @@ import type { UpstreamCall, UpstreamHandler } from '../providers/provider.ts';
 import { closedEarly, connectionError, notAccepted, timedOut, unreachable } from './connection-errors.ts';
 import { MalformedResponse, ResponseParser, type ResponseHeaders } from './http-response.ts';
 
+/** Headers that are checked and written down once, for many calls. A key may be among them, so they are not to be seen. */
+export class WrittenHeaders {
+  readonly #headers: Readonly<Record<string, string>>;
+  #lines: string | null = null;
+
+  constructor(headers: Readonly<Record<string, string>>) {
+    this.#headers = headers;
+  }
+
+  /** Throws for what cannot be written down. */
+  lines(): string {
+    this.#lines ??= linesOf(this.#headers);
+    return this.#lines;
+  }
+}
+
 export interface HttpRequest {
   readonly method: 'GET' | 'POST' | 'PUT' | 'DELETE';
   readonly path: string;
-  readonly headers: Readonly<Record<string, string>>;
+  readonly headers: Readonly<Record<string, string>> | WrittenHeaders;
   /** A stream needs a `content-length` header, and has to keep to it. */
   readonly body: Buffer | string | Readable | null;
   readonly timeouts: Timeouts;
@@ -28,14 +44,21 @@ const isStream = (body: HttpRequest['body']): body is Readable =>
   body !== null && typeof body !== 'string' && !Buffer.isBuffer(body);
 
 /** Throws for what cannot be written down: a line break in a header would begin another one. */
-export function headOf(host: string, { method, path, headers, body }: HttpRequest): string {
-  if (/[^\x21-\x7e]/.test(path)) throw unreachable('ERR_INVALID_PATH');
-  let head = `${method} ${path} HTTP/1.1\r\nhost: ${host}\r\n`;
+function linesOf(headers: Readonly<Record<string, string>>): string {
+  let lines = '';
   for (const name in headers) {
     const value = headers[name] ?? '';
     if (/[^\t\x20-\x7e\x80-\xff]/.test(value)) throw unreachable('ERR_INVALID_HEADER');
-    head += `${name}: ${value}\r\n`;
+    lines += `${name}: ${value}\r\n`;
   }
+  return lines;
+}
+
+/** Throws for what cannot be written down. */
+export function headOf(host: string, { method, path, headers, body }: HttpRequest): string {
+  if (/[^\x21-\x7e]/.test(path)) throw unreachable('ERR_INVALID_PATH');
+  const lines = headers instanceof WrittenHeaders ? headers.lines() : linesOf(headers);
+  const head = `${method} ${path} HTTP/1.1\r\nhost: ${host}\r\n${lines}`;
   if (isStream(body)) return `${head}\r\n`;
   if (body !== null) return `${head}content-length: ${Buffer.byteLength(body)}\r\n\r\n`;
   return method === 'GET' || method === 'DELETE' ? `${head}\r\n` : `${head}content-length: 0\r\n\r\n`;

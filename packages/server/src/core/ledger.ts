@@ -47,8 +47,9 @@ export function createLedger(storage: Pick<Storage, 'commit'>): Ledger {
   const settle = async (batch: readonly Waiting[]): Promise<void> => {
     try {
       const results = await storage.commit(batch.map((each) => each.operation));
-      for (const [index, each] of batch.entries()) {
-        const result = results[index];
+      let index = 0;
+      for (const each of batch) {
+        const result = results[index++];
         if (result === undefined) each.reject(new Error('the store answered too few results'));
         else each.resolve(result);
       }

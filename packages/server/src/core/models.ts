@@ -16,6 +16,8 @@ import { createRoster, type Access, type Roster } from './roster.ts';
 
 /** One place that can serve the call. */
 export interface Target {
+  /** `provider/model`: how circuits and jobs know it. */
+  readonly name: string;
   readonly provider: ProviderSettings;
   readonly vendor: Provider;
   /** The id that provider's API takes. */
@@ -189,7 +191,7 @@ function fromProvider(input: ResolverInput, place: Place, override: ModelSetting
     prices: pricesOf(input.catalogue, listed, override),
     contextWindow: override?.contextWindow ?? listed?.context_window ?? null,
     maxOutputTokens: override?.maxOutputTokens ?? listed?.max_output_tokens ?? null,
-    targets: [{ provider, vendor, model, info, order: 0, weight: 1 }],
+    targets: [{ name: `${provider.id}/${model}`, provider, vendor, model, info, order: 0, weight: 1 }],
   };
 }
 
@@ -200,7 +202,8 @@ function fromTargets(input: ResolverInput, own: ModelSettings, byok: boolean): R
   const targets = own.targets.map((each): Target => {
     const { provider, vendor } = roster.access(each.provider, byok);
     const info = withLimits(catalogue.find(provider.vendor, each.model), own);
-    return { provider, vendor, model: each.model, info, order: each.order, weight: each.weight };
+    const { model, order, weight } = each;
+    return { name: `${provider.id}/${model}`, provider, vendor, model, info, order, weight };
   });
   const first = targets.reduce((a, b) => (b.order < a.order ? b : a));
   const provider = slash > 0 ? own.id.slice(0, slash) : first.provider.id;

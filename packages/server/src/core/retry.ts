@@ -24,9 +24,6 @@ export interface Tried<T, P> {
   readonly attempts: number;
 }
 
-/** How a target is known to circuits and jobs. */
-export const nameOf = (target: Target): string => `${target.provider.id}/${target.model}`;
-
 /**
  * Prepares and runs one target after another until one answers, the caller is gone, or nothing is left to try. Throws
  * the last error.
@@ -43,18 +40,18 @@ export async function tryTargets<T, P>(
   const isJudged =
     plan.request.byokKey === null && targets.some(({ vendor }) => vendor.inProcess === undefined);
   const health = isJudged ? gateway.targets : unjudged(gateway.targets);
-  const tried = new Set<Target>();
+  const tried: Target[] = [];
   let attempts = 0;
   let again: Target | null = null;
   health.countCall();
   for (;;) {
     const target: Target | undefined =
-      again ?? targets.find((each) => !tried.has(each) && health.admits(nameOf(each)));
+      again ?? targets.find((each) => !tried.includes(each) && health.admits(each.name));
     if (target === undefined) {
-      const retryAfterMs = Math.max(1000, health.waitMs(targets.map(nameOf)));
+      const retryAfterMs = Math.max(1000, health.waitMs(targets.map(({ name }) => name)));
       throw new GatewayError('circuit_open', undefined, { retryAfterMs });
     }
-    tried.add(target);
+    tried.push(target);
     attempts++;
     let prepared: P;
     let outcome: Outcome<T>;
@@ -62,26 +59,26 @@ export async function tryTargets<T, P>(
       prepared = prepare(target);
       outcome = await run(prepared);
     } catch (error) {
-      health.released(nameOf(target));
+      health.released(target.name);
       throw error;
     }
     const provider = target.provider.id;
     if (outcome.ok) {
-      health.succeeded(nameOf(target));
+      health.succeeded(target.name);
       gateway.metrics.upstream(provider, 'ok');
       return { value: outcome.value, prepared, attempts };
     }
     const { classified } = outcome;
     gateway.metrics.upstream(provider, over() ? 'cancelled' : classified.error.code);
     // A caller that left, or a server going down, says nothing about the target.
-    if (over()) health.released(nameOf(target));
+    if (over()) health.released(target.name);
     else if (classified.unhealthy || classified.error.code === 'upstream_rate_limited')
-      health.failed(nameOf(target), classified.retryAfterMs);
-    else health.released(nameOf(target));
+      health.failed(target.name, classified.retryAfterMs);
+    else health.released(target.name);
     if (classified.again === 'never' || over() || attempts > gateway.settings.maxRetries)
       throw classified.error;
 
-    const isOther = targets.some((each) => !tried.has(each) && health.waitMs([nameOf(each)]) === 0);
+    const isOther = targets.some((each) => !tried.includes(each) && health.waitMs([each.name]) === 0);
     const wait = isOther
       ? 0
       : Math.max(classified.retryAfterMs ?? 0, Math.random() * firstBackoffMs * 2 ** (attempts - 1));
@@ -92,6 +89,6 @@ export async function tryTargets<T, P>(
     again = isOther ? null : target;
     if (wait > 0) await sleep(wait);
     if (over()) throw classified.error;
-    if (again !== null && !health.admits(nameOf(again))) throw classified.error;
+    if (again !== null && !health.admits(again.name)) throw classified.error;
   }
 }

@@ -10,7 +10,6 @@ import { classifyError, type Classified } from './failures.ts';
 import type { Gateway } from './gateway.ts';
 import type { StoredMedia } from './media.ts';
 import type { Target } from './models.ts';
-import { nameOf } from './retry.ts';
 import { keptRequest, recordOf, type KeptResult } from './video-job.ts';
 import { makeWatched, maxMaking, type Making, type Piece } from './video-making.ts';
 import { callTargetOf, makesVideos } from './videos.ts';
@@ -113,7 +112,7 @@ export class VideoWork {
     const { gateway, job } = this;
     const { model, providerField } = keptRequest(job).request;
     const { targets } = gateway.models.resolve(model, providerField, 'video', { byok: job.byok });
-    return targets.find((each) => (job.target === null ? makesVideos(each) : nameOf(each) === job.target));
+    return targets.find((each) => (job.target === null ? makesVideos(each) : each.name === job.target));
   }
 
   private open(): Line {
@@ -130,7 +129,7 @@ export class VideoWork {
       codec: target.vendor.video,
       callTarget: callTargetOf(target),
       exchange: new VendorExchange(gateway, target, target.vendor.video, request, job.id),
-      name: nameOf(target),
+      name: target.name,
     };
     if (this.lost) this.line.exchange.abort();
     return this.line;
@@ -199,7 +198,7 @@ export class VideoWork {
     let stored: StoredMedia[];
     try {
       const attempts = job.attempts + 1;
-      const change = { state: 'processing', target: nameOf(target), attempts } as const;
+      const change = { state: 'processing', target: target.name, attempts } as const;
       if (!(await videoJobs.change(job, change))) return await this.decided();
       const stop = new AbortController();
       this.ending = () => stop.abort();

@@ -151,7 +151,7 @@ export class WholeCall implements StoppableStream {
     const unsettled = await settle(gateway, plan, priced, kept, 'wait');
     report(gateway, plan, end, priced);
     if (unsettled !== null) throw unsettled;
-    return { status: 200, headers: { 'content-type': contentType, ...plan.admission.headers }, body };
+    return { status: 200, headers: { ...plan.admission.headers, 'content-type': contentType }, body };
   }
 
   /** Nothing was delivered: nothing is owed, unless the caller left while the vendor was at work on its input. */

@@ -8,7 +8,7 @@ import type { Gateway } from '../core/gateway.ts';
 import { encodeNativeError } from '../dialects/native/errors.ts';
 import { encodeOpenaiError } from '../dialects/openai/errors.ts';
 import { decodeMaxCost } from '../dialects/own-fields.ts';
-import { clientRetries, commonHeaders, errorHeaders, originOf, single } from './headers.ts';
+import { callHeaders, clientRetries, errorHeaders, originOf, single } from './headers.ts';
 import { authorise } from './middleware/auth.ts';
 import { RawClient } from './raw-client.ts';
 import { createRequestId } from './request-id.ts';
@@ -39,7 +39,7 @@ async function answer(
   const { headers } = incoming;
   const requestId = createRequestId();
   const startedAtMs = Date.now();
-  const common = commonHeaders(route, requestId);
+  const common = callHeaders(requestId, headers.origin);
   try {
     const credential = await authorise(gateway, headers.authorization, headers.cookie);
     const client = new RawClient(outgoing, common);

@@ -161,6 +161,8 @@ export interface UpstreamFailure {
 export interface StreamDecoder {
   /** Appends the events these bytes complete. Throws `upstream_malformed` on bytes that cannot be read. */
   push(chunk: Buffer, events: ChatEvent[]): void;
+  /** The vendor has written its terminal: the answer is complete, whether or not the connection is closed. */
+  readonly ended: boolean;
   /** The stream's end: appends what was held back. True when the vendor ended it in its own proper way. */
   end(events: ChatEvent[]): boolean;
 }

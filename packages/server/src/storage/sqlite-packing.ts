@@ -278,22 +278,27 @@ export function unpackResults(
 ): AnyLedgerResult[] {
   from.open(packed);
   const others = packed.others.values();
-  return operations.map((operation): AnyLedgerResult => {
+  const results: AnyLedgerResult[] = [];
+  for (const operation of operations) {
     const kind = from.number();
-    if (kind === settle) return { status: 'settled', chargedNano: from.integer(), overNano: from.integer() };
-    if (kind === admit) {
-      const heldNano = from.integer();
-      const takes = operation.op === 'admit' ? operation.limits : [];
-      const limits = takes.slice(0, from.number()).map(({ id, max }): LimitState => ({
-        id,
-        max,
-        remaining: from.number(),
-        resetAtMs: from.number(),
-      }));
-      return { status: 'admitted', heldNano, limits };
-    }
-    return nextOf(others);
-  });
+    if (kind === settle)
+      results.push({ status: 'settled', chargedNano: from.integer(), overNano: from.integer() });
+    else if (kind === admit)
+      results.push(readAdmitted(from, operation.op === 'admit' ? operation.limits : []));
+    else results.push(nextOf(others));
+  }
+  return results;
+}
+
+function readAdmitted(from: WordReader, takes: readonly LimitTake[]): AnyLedgerResult {
+  const heldNano = from.integer();
+  const limits: LimitState[] = [];
+  let left = from.number();
+  for (const { id, max } of takes) {
+    if (left-- <= 0) break;
+    limits.push({ id, max, remaining: from.number(), resetAtMs: from.number() });
+  }
+  return { status: 'admitted', heldNano, limits };
 }
 
 function nextOf<T>(others: Iterator<T, undefined>): T {

@@ -3,6 +3,7 @@ import { usdNumber, type CallIdentity, type SettledFacts } from '../../contract/
 import { chatBody, completionBody } from '../../contract/bodies.ts';
 import type { ChatAnswer, ChatChoice, ChatEvent, FinishReason, JsonObject } from '../../contract/chat.ts';
 import { inputTokens, outputTokens } from '../../contract/usage.ts';
+import { validator } from '../../contract/validate.ts';
 import { decodeChat } from '../decode-chat.ts';
 import type { ChatDialect, StreamEncoder } from '../dialect.ts';
 import { messageJson, reasoningDetail, toolCallJson, toolDelta } from '../message.ts';
@@ -159,10 +160,10 @@ class NativeEncoder implements StreamEncoder {
 }
 
 function dialect(kind: 'chat' | 'completion'): ChatDialect {
-  const schema = kind === 'chat' ? chatBody : completionBody;
+  const validate = validator(kind === 'chat' ? chatBody : completionBody);
   return {
     wire: 'native',
-    decode: (body) => decodeChat(kind, body, schema),
+    decode: (body) => decodeChat(kind, body, validate),
     encodeAnswer: (answer, facts) => envelope(kind, answer, facts),
     amendAnswer: (body) => body,
     createEncoder: (identity) => new NativeEncoder(identity),

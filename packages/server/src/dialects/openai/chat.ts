@@ -3,6 +3,7 @@ import { usdNumber, type CallIdentity, type SettledFacts } from '../../contract/
 import { openaiChatBody, openaiCompletionBody } from '../../contract/bodies.ts';
 import type { ChatAnswer, ChatEvent, ChatRequest, FinishReason, JsonObject } from '../../contract/chat.ts';
 import { errorTable } from '../../contract/errors.ts';
+import { validator } from '../../contract/validate.ts';
 import { decodeChat } from '../decode-chat.ts';
 import type { ChatDialect, StreamEncoder } from '../dialect.ts';
 import { scanJson } from '../json-scan.ts';
@@ -202,10 +203,10 @@ class OpenaiEncoder implements StreamEncoder {
 }
 
 function dialect(kind: Kind): ChatDialect {
-  const schema = kind === 'chat' ? openaiChatBody : openaiCompletionBody;
+  const validate = validator(kind === 'chat' ? openaiChatBody : openaiCompletionBody);
   return {
     wire: kind === 'chat' ? 'openai-chat' : 'openai-completion',
-    decode: (body) => decodeChat(kind, body, schema),
+    decode: (body) => decodeChat(kind, body, validate),
     encodeAnswer: (answer, facts) => encodeAnswer(kind, answer, facts),
     amendAnswer,
     createEncoder: (identity: CallIdentity, request: ChatRequest) =>

@@ -10,7 +10,7 @@ import type { ChatDialect } from '../../dialects/dialect.ts';
 import { nativeChat, nativeCompletion } from '../../dialects/native/chat.ts';
 import { openaiChat, openaiCompletion } from '../../dialects/openai/chat.ts';
 import { readBody } from '../body.ts';
-import { clientRetries, commonHeaders, errorHeaders, originOf, single } from '../headers.ts';
+import { callHeaders, clientRetries, errorHeaders, originOf, single } from '../headers.ts';
 import { createRequestId } from '../request-id.ts';
 import { authorise } from '../middleware/auth.ts';
 import { RawClient } from '../raw-client.ts';
@@ -42,8 +42,12 @@ export function sendError(
 /** Head and body leave in one write: Node joins a string to its headers, a buffer it would send apart. */
 export function sendReply(outgoing: ServerResponse, common: Record<string, string>, reply: Reply): void {
   const { body, status, headers } = reply;
-  const length = String(Buffer.byteLength(body));
-  outgoing.writeHead(status, { ...common, ...headers, 'content-length': length });
+  // A list goes into the head as it is; of an object Node asks for its keys first.
+  const list: string[] = [];
+  for (const name in common) if (!(name in headers)) list.push(name, common[name] ?? '');
+  for (const name in headers) list.push(name, headers[name] ?? '');
+  list.push('content-length', String(typeof body === 'string' ? Buffer.byteLength(body) : body.length));
+  outgoing.writeHead(status, list);
   if (typeof body === 'string') outgoing.end(body);
   else if (body.length > maxJoined) outgoing.end(body);
   else outgoing.end(body.toString('latin1'), 'latin1');
@@ -66,7 +70,7 @@ async function serve(
   const { headers } = incoming;
   const requestId = createRequestId();
   const startedAtMs = Date.now();
-  const common = commonHeaders(route, requestId);
+  const common = callHeaders(requestId, headers.origin);
   try {
     const credential = await authorise(gateway, headers.authorization, headers.cookie);
     const client = new RawClient(outgoing, common);

@@ -20,7 +20,7 @@
 import type { ChatRequest, JsonObject } from '../../contract/chat.ts';
 import { isObject } from '../exact-json.ts';
 import { stopList, unsupported } from '../openai-messages.ts';
-import type { CallTarget, EncodedRequest } from '../provider.ts';
+import { noHeaders, type CallTarget, type EncodedRequest } from '../provider.ts';
 import { encodeContents } from './contents.ts';
 import { modelPath } from './model.ts';
 import { camelKeys, encodeThinking } from './thinking.ts';
@@ -160,5 +160,9 @@ export function encodeRequest(request: ChatRequest, target: CallTarget): Encoded
   if (Object.keys(config).length > 0) body['generationConfig'] = config;
   const verb = request.stream ? 'streamGenerateContent?alt=sse' : 'generateContent';
   const version = target.options['api_version'] ?? 'v1beta';
-  return { path: `/${version}/${modelPath(target.model)}:${verb}`, headers: {}, body: JSON.stringify(body) };
+  return {
+    path: `/${version}/${modelPath(target.model)}:${verb}`,
+    headers: noHeaders,
+    body: JSON.stringify(body),
+  };
 }

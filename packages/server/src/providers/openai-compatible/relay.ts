@@ -34,7 +34,7 @@ export function createRelay(wire: 'openai-chat' | 'openai-completion', quirks: Q
 
 function inspect(body: Buffer, quirks: Quirks): AnswerFacts {
   const { json, choices } = readAnswer(body);
-  const facts = emptyFacts();
+  const facts = { ...emptyFacts(), plainUsage: false };
   noteUsage(facts, json, quirks);
   for (const choice of choices) {
     if (!isObject(choice)) throw malformed('a choice is not an object');
@@ -43,8 +43,8 @@ function inspect(body: Buffer, quirks: Quirks): AnswerFacts {
   }
   facts.ended = true;
   const { usage } = json;
-  const plainUsage = isObject(usage) && usage['cost'] === undefined && facts.usage !== null;
-  return { ...facts, plainUsage };
+  facts.plainUsage = isObject(usage) && usage['cost'] === undefined && facts.usage !== null;
+  return facts;
 }
 
 /** The index after the last blank line, or 0. */

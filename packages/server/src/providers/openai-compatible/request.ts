@@ -4,7 +4,7 @@
  */
 import type { ChatRequest, JsonObject, RawBody } from '../../contract/chat.ts';
 import { badField } from '../../contract/errors.ts';
-import type { CallTarget, EncodedRequest } from '../provider.ts';
+import { noHeaders, type CallTarget, type EncodedRequest } from '../provider.ts';
 import { outgoingMessages, messagesMustChange } from './messages.ts';
 import type { Quirks } from './quirks.ts';
 import { isObject } from './shape.ts';
@@ -35,7 +35,7 @@ export function encodeRequest(request: ChatRequest, target: CallTarget, quirks: 
     body.value('stream', true);
     if (quirks.streamOptions) body.value('stream_options', streamOptions(request.raw));
   }
-  return { path: withApiVersion(path, target, quirks), headers: {}, body: body.end() };
+  return { path: withApiVersion(path, target, quirks), headers: noHeaders, body: body.end() };
 }
 
 function isLeftOut(name: string, target: CallTarget, quirks: Quirks): boolean {
