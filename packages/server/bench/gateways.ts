@@ -1,6 +1,15 @@
 /** The gateways under test, each a child process on the core it is given, and the fake provider behind them. */
 import { execFileSync, spawn, type ChildProcess } from 'node:child_process';
-import { existsSync, mkdirSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  openSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -238,6 +247,19 @@ export async function startOurs(upstream: Upstream, options: OursOptions): Promi
       folders.delete(dataDir);
     },
   };
+}
+
+/** What npm publishes, built into a folder of this run: a tree whose gateway runs from JavaScript. */
+export function buildPackage(): string {
+  const tree = newDataDir();
+  const server = join(repository, 'packages/server');
+  const built = join(tree, 'packages/server');
+  mkdirSync(built, { recursive: true });
+  const words = ['tsc', '-p', 'tsconfig.build.json', '--outDir', join(built, 'dist')];
+  execFileSync('npx', words, { stdio: 'ignore', cwd: server });
+  for (const name of ['bin', 'catalogue', 'package.json'])
+    cpSync(join(server, name), join(built, name), { recursive: true });
+  return tree;
 }
 
 export interface ColdStart {

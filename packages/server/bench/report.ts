@@ -62,7 +62,7 @@ export function verdicts(results: Results): Verdict[] {
   must('translated stream: CPU an event', translated?.['indoxhub']?.cpuUs, 'at most', 5, 'µs');
   must('added latency p50, 10 connections', latency?.addedP50Ms, 'at most', 2, 'ms');
   must('added latency p99, 10 connections', latency?.addedP99Ms, 'at most', 10, 'ms');
-  must('cold start, nothing compiled, empty directory', cold?.firstMs, 'at most', 1000, 'ms');
+  must('cold start as published, empty directory', cold?.firstMs, 'at most', 1000, 'ms');
   must('memory under load, 64 connections', ours?.maxRssMb, 'at most', 200, 'MB');
   must('memory growth per 100,000 requests', growth?.mbPer100k, 'at most', 1, 'MB');
   must('300 streams + 1 MB requests: inter-event delay p99', big?.big.gapP99Ms, 'at most', 10, 'ms');
