@@ -106,6 +106,12 @@ function limitsOf(input: AdmitInput): LimitTake[] {
   return limits;
 }
 
+/**
+ * The digits of a whole number. The engine remembers what `String` made of numbers in its old space: of those that differ
+ * from call to call that would be all, until the next full collection.
+ */
+const digits = (value: number): string => value.toFixed();
+
 function limitHeaders(limits: readonly LimitState[]): Record<string, string> {
   const headers: Record<string, string> = {};
   for (const { id, max, remaining, resetAtMs } of limits) {
@@ -113,14 +119,14 @@ function limitHeaders(limits: readonly LimitState[]): Record<string, string> {
     // The names are written out: one put together at run time is looked up in the table of all strings, every time.
     if (id.endsWith(':rpm')) {
       headers['x-ratelimit-limit-requests'] = String(max);
-      headers['x-ratelimit-remaining-requests'] = String(remaining);
+      headers['x-ratelimit-remaining-requests'] = digits(remaining);
       headers['x-ratelimit-reset-requests'] = reset;
       headers['x-ratelimit-limit'] = String(max);
-      headers['x-ratelimit-remaining'] = String(remaining);
+      headers['x-ratelimit-remaining'] = headers['x-ratelimit-remaining-requests'];
       headers['x-ratelimit-reset'] = String(Math.ceil(resetAtMs / 1000));
     } else {
       headers['x-ratelimit-limit-tokens'] = String(max);
-      headers['x-ratelimit-remaining-tokens'] = String(remaining);
+      headers['x-ratelimit-remaining-tokens'] = digits(remaining);
       headers['x-ratelimit-reset-tokens'] = reset;
     }
   }

@@ -208,11 +208,7 @@ export class SqliteHolds {
   close(hold: HoldState): void {
     const all = this.all();
     all.delete(hold.id);
-    // A fresh one now and then, for the reason `SlotList` gives.
-    if (++this.closed > all.size + renewAfter) {
-      this.holds = new Map(all);
-      this.closed = 0;
-    }
+    if (++this.closed > all.size + renewAfter) this.renew(all);
     this.unwritten.delete(hold);
     if (hold.place === null) return;
     const { slot, pack } = hold.place;
@@ -263,6 +259,14 @@ export class SqliteHolds {
     this.packs.forget();
     const { insertHolds, deleteHolds, insertPacks, deletePacks } = this.statements;
     for (const each of [insertHolds, deleteHolds, insertPacks, deletePacks]) each.forget();
+  }
+
+  /** For the reason `SlotList` gives. One by one: the copy of an old table is born old. */
+  private renew(all: ReadonlyMap<string, HoldState>): void {
+    const fresh = new Map<string, HoldState>();
+    for (const [id, hold] of all) fresh.set(id, hold);
+    this.holds = fresh;
+    this.closed = 0;
   }
 
   private all(): Map<string, HoldState> {
