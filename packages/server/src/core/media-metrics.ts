@@ -1,6 +1,7 @@
 /** What the media store does, for /metrics. Names and labels are those of docs/api/operations.md. */
-import { Counter, type Registry } from 'prom-client';
+import type { Metric } from 'prom-client';
 import type { MediaKind } from '../storage/media-records.ts';
+import { counterFamily, Counts } from './metric-families.ts';
 
 export type MediaOperation = 'write' | 'read' | 'delete';
 
@@ -15,38 +16,32 @@ export interface MediaMetrics {
   written(kind: MediaKind, bytes: number): void;
   read(kind: MediaKind, bytes: number): void;
   swept(reason: 'expired' | 'orphan'): void;
+  families(): Metric[];
 }
 
-export function createMediaMetrics(registry: Registry): MediaMetrics {
-  const registers = [registry];
-  const operations = new Counter({
-    name: 'indoxhub_media_operations_total',
-    help: 'Operations of the media store',
-    labelNames: ['operation', 'outcome'],
-    registers,
-  });
-  const written = new Counter({
-    name: 'indoxhub_media_written_bytes_total',
-    help: 'Bytes of generated media that were stored',
-    labelNames: ['kind'],
-    registers,
-  });
-  const read = new Counter({
-    name: 'indoxhub_media_read_bytes_total',
-    help: 'Bytes of generated media that were read for links',
-    labelNames: ['kind'],
-    registers,
-  });
-  const swept = new Counter({
-    name: 'indoxhub_media_swept_total',
-    help: 'Files the sweep deleted',
-    labelNames: ['reason'],
-    registers,
-  });
+export function createMediaMetrics(): MediaMetrics {
+  const operations = new Counts('operation', 'outcome');
+  const written = new Counts('kind');
+  const read = new Counts('kind');
+  const swept = new Counts('reason');
   return {
-    operation: (operation, outcome) => operations.inc({ operation, outcome }),
-    written: (kind, bytes) => written.inc({ kind }, bytes),
-    read: (kind, bytes) => read.inc({ kind }, bytes),
-    swept: (reason) => swept.inc({ reason }),
+    operation: (operation, outcome) => operations.add([operation, outcome]),
+    written: (kind, bytes) => written.add([kind], bytes),
+    read: (kind, bytes) => read.add([kind], bytes),
+    swept: (reason) => swept.add([reason]),
+    families: () => [
+      counterFamily('indoxhub_media_operations_total', 'Operations of the media store', () =>
+        operations.rows(),
+      ),
+      counterFamily('indoxhub_media_written_bytes_total', 'Bytes of generated media that were stored', () =>
+        written.rows(),
+      ),
+      counterFamily(
+        'indoxhub_media_read_bytes_total',
+        'Bytes of generated media that were read for links',
+        () => read.rows(),
+      ),
+      counterFamily('indoxhub_media_swept_total', 'Files the sweep deleted', () => swept.rows()),
+    ],
   };
 }

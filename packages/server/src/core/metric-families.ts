@@ -28,6 +28,30 @@ export class Histogram {
   }
 }
 
+/** Sums by label values, kept until somebody scrapes. Labels come from bounded sets. */
+export class Counts<L extends string> {
+  private readonly names: readonly L[];
+  private readonly sums = new Map<string, { labels: Labels; value: number }>();
+
+  constructor(...names: readonly L[]) {
+    this.names = names;
+  }
+
+  /** `values`: of the labels, in the order of their names. */
+  add(values: readonly string[], by = 1): void {
+    const key = values.join('\n');
+    const sum = this.sums.get(key);
+    if (sum === undefined) {
+      const labels = Object.fromEntries(this.names.map((name, at) => [name, values[at] ?? '']));
+      this.sums.set(key, { labels, value: by });
+    } else sum.value += by;
+  }
+
+  rows(): { labels: Labels; value: number }[] {
+    return [...this.sums.values()];
+  }
+}
+
 /** prom-client's registry asks a metric for its name and its values, nothing else. */
 function family(name: string, get: () => Promise<object>): Metric {
   return { name, get } as unknown as Metric;
@@ -65,6 +89,15 @@ export function counterFamily(
     ].map(({ labels, sum }) => ({ labels, value: sum }));
     return { name, help, type: 'counter', aggregator: 'sum', values };
   });
+}
+
+/** A value as it is now, or one for each of some labels. */
+export function gaugeFamily(
+  name: string,
+  help: string,
+  rows: () => { labels: Labels; value: number }[],
+): Metric {
+  return family(name, async () => ({ name, help, type: 'gauge', aggregator: 'sum', values: rows() }));
 }
 
 export function histogramFamily(

@@ -2,10 +2,10 @@
  * Prometheus metrics. A call adds to one tally found by one string; the families and their labels are made when somebody
  * scrapes. Labels come from bounded sets: routes, provider ids, models that answered; anything else is `other`.
  */
-import { collectDefaultMetrics, Counter, Gauge, Registry } from 'prom-client';
+import type { Metric, Registry } from 'prom-client';
 import { inputTokens, type TokenUsage } from '../contract/usage.ts';
 import { createMediaMetrics, type MediaMetrics } from './media-metrics.ts';
-import { counterFamily, histogramFamily, Histogram } from './metric-families.ts';
+import { counterFamily, Counts, gaugeFamily, histogramFamily, Histogram } from './metric-families.ts';
 
 const seconds = [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 900];
 const overheads = [0.0005, 0.001, 0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 1, 5];
@@ -121,9 +121,9 @@ const tokenTypes = [
   ['reasoning', 'reasoning'],
 ] as const;
 
-function registerFamilies(registry: Registry, tallies: () => Iterable<Tally>): void {
+function callFamilies(tallies: () => Iterable<Tally>): Metric[] {
   const each = <T>(make: (tally: Tally) => T): T[] => [...tallies()].map(make);
-  const families = [
+  return [
     counterFamily('indoxhub_requests_total', 'Calls by outcome', () =>
       each(({ labels, requests }) => ({ labels, value: requests })),
     ),
@@ -166,77 +166,57 @@ function registerFamilies(registry: Registry, tallies: () => Iterable<Tally>): v
       () => each(({ labels: { route }, overhead }) => ({ labels: { route }, histogram: overhead })),
     ),
   ];
-  for (const family of families) registry.registerMetric(family);
 }
 
+const circuitStates: Readonly<Record<string, number>> = { closed: 0, half_open: 1, open: 2 };
+
 export function createMetrics(circuits: () => ReadonlyMap<string, string>): Metrics {
-  const registry = new Registry();
-  const registers = [registry];
-  collectDefaultMetrics({ register: registry });
   const tallies = new Tallies();
-  registerFamilies(registry, () => tallies.all());
-  const attempts = new Counter({
-    name: 'indoxhub_upstream_requests_total',
-    help: 'Attempts at providers that failed or answered',
-    labelNames: ['provider', 'outcome'],
-    registers,
-  });
-  const retries = new Counter({
-    name: 'indoxhub_upstream_retries_total',
-    help: 'Attempts after the first',
-    labelNames: ['provider'],
-    registers,
-  });
-  const fallbacks = new Counter({
-    name: 'indoxhub_fallbacks_total',
-    help: 'Calls moved to another target',
-    labelNames: ['provider'],
-    registers,
-  });
-  const answered = new Map<string, number>();
+  const attempts = new Counts('provider', 'outcome');
+  const retries = new Counts('provider');
+  const fallbacks = new Counts('provider');
+  const media = createMediaMetrics();
   let running = 0;
-  const inflight: Gauge = new Gauge({
-    name: 'indoxhub_inflight_requests',
-    help: 'Calls running now',
-    registers,
-    collect: () => {
-      inflight.set(running);
-      for (const [provider, count] of answered) attempts.inc({ provider, outcome: 'ok' }, count);
-      answered.clear();
-    },
-  });
-  const circuit: Gauge<'target'> = new Gauge({
-    name: 'indoxhub_provider_circuit_state',
-    help: '0 closed, 1 half open, 2 open',
-    labelNames: ['target'],
-    registers,
-    collect: () => {
-      circuit.reset();
-      for (const [target, state] of circuits())
-        circuit.set({ target }, state === 'closed' ? 0 : state === 'open' ? 2 : 1);
-    },
-  });
+  const families = (): Metric[] => [
+    ...callFamilies(() => tallies.all()),
+    counterFamily('indoxhub_upstream_requests_total', 'Attempts at providers that failed or answered', () =>
+      attempts.rows(),
+    ),
+    counterFamily('indoxhub_upstream_retries_total', 'Attempts after the first', () => retries.rows()),
+    counterFamily('indoxhub_fallbacks_total', 'Calls moved to another target', () => fallbacks.rows()),
+    gaugeFamily('indoxhub_inflight_requests', 'Calls running now', () => [{ labels: {}, value: running }]),
+    gaugeFamily('indoxhub_provider_circuit_state', '0 closed, 1 half open, 2 open', () =>
+      [...circuits()].map(([target, state]) => ({ labels: { target }, value: circuitStates[state] ?? 0 })),
+    ),
+    ...media.families(),
+  ];
+
+  /** Loaded for the first scrape: most of what it does is to watch the process, and many are never scraped. */
+  let registry: Promise<Registry> | null = null;
+  const open = async (): Promise<Registry> => {
+    const { collectDefaultMetrics, Registry: Families } = await import('prom-client');
+    const opened = new Families();
+    collectDefaultMetrics({ register: opened });
+    for (const family of families()) opened.registerMetric(family);
+    return opened;
+  };
 
   return {
     call: (sample) => tallies.of(sample).add(sample),
-    upstream(provider, outcome) {
-      if (outcome === 'ok') answered.set(provider, (answered.get(provider) ?? 0) + 1);
-      else attempts.inc({ provider, outcome });
-    },
-    retry: (provider) => retries.inc({ provider }),
-    fallback: (provider) => fallbacks.inc({ provider }),
+    upstream: (provider, outcome) => attempts.add([provider, outcome]),
+    retry: (provider) => retries.add([provider]),
+    fallback: (provider) => fallbacks.add([provider]),
     started: () => {
       running++;
     },
     ended: () => {
       running--;
     },
-    media: createMediaMetrics(registry),
+    media,
     text: async () => {
-      // The attempts are written up by the gauge's collect: once before, so that this scrape shows them.
-      await inflight.get();
-      return registry.metrics();
+      registry ??= open();
+      return (await registry).metrics();
     },
-    contentType: registry.contentType,
+    contentType: 'text/plain; version=0.0.4; charset=utf-8',
   };
 }

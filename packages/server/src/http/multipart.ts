@@ -7,7 +7,7 @@ import { createReadStream, mkdirSync, rmSync } from 'node:fs';
 import { open, rm, type FileHandle } from 'node:fs/promises';
 import type { IncomingMessage } from 'node:http';
 import { basename, join } from 'node:path';
-import { Busboy, type BusboyFileStream, type BusboyInstance } from '@fastify/busboy';
+import type { BusboyFileStream, BusboyInstance } from '@fastify/busboy';
 import { badField, GatewayError } from '../contract/errors.ts';
 import type { Upload } from '../contract/media.ts';
 
@@ -123,7 +123,7 @@ class FormReader implements Form {
   }
 
   async read(incoming: IncomingMessage, contentType: string): Promise<void> {
-    const parser = createParser(contentType, this.limits);
+    const parser = await createParser(contentType, this.limits);
     await new Promise<void>((resolve, reject) => {
       const fail = (error: Error): void => {
         clearTimeout(timer);
@@ -220,10 +220,15 @@ class FormReader implements Form {
   }
 }
 
-function createParser(contentType: string, { maxFileBytes, maxFiles }: FormLimits): BusboyInstance {
+async function createParser(
+  contentType: string,
+  { maxFileBytes, maxFiles }: FormLimits,
+): Promise<BusboyInstance> {
   const [, boundary = ''] = /boundary=(?:"([^"]*)"|([^;\s]*))/i.exec(contentType)?.filter(Boolean) ?? [];
   if (boundary.length > maxBoundaryLength)
     throw badField('body', `The multipart boundary has more than ${maxBoundaryLength} characters.`);
+  // Loaded for the first form.
+  const { Busboy } = await import('@fastify/busboy');
   try {
     return new Busboy({
       headers: { 'content-type': contentType },
