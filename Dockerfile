@@ -25,4 +25,4 @@ HEALTHCHECK --interval=10s --timeout=3s --start-period=10s \
   CMD ["node", "-e", "fetch('http://127.0.0.1:8100/healthz').then((answer) => process.exit(answer.ok ? 0 : 1), () => process.exit(1))"]
 # node itself, not npm: it must get the SIGTERM. The flags are those of npm start: calls in flight die young, and what
 # does not is collected early.
-CMD ["node", "--max-semi-space-size=16", "--initial-old-space-size=64", "--heap-growing-percent=60", "--no-concurrent-marking", "--no-parallel-scavenge", "--no-allocation-site-pretenuring", "packages/server/bin/indoxhub.js"]
+CMD ["node", "--max-semi-space-size=8", "--initial-old-space-size=64", "--heap-growing-percent=60", "--no-concurrent-marking", "--no-parallel-scavenge", "--no-allocation-site-pretenuring", "packages/server/bin/indoxhub.js"]

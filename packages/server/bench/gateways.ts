@@ -21,7 +21,7 @@ const repository = join(here, '../../..');
 const portkeyVersion = '1.15.2';
 /** As in `npm start`, for the floor as well. */
 const nodeFlags = [
-  '--max-semi-space-size=16',
+  '--max-semi-space-size=8',
   '--initial-old-space-size=64',
   '--heap-growing-percent=60',
   '--no-concurrent-marking',

@@ -2,7 +2,7 @@
  * Group commit: everything that wants the ledger while one transaction runs goes into the next. Under load that is many
  * calls a transaction, so exact and durable accounting costs microseconds; alone, a call waits for nobody.
  */
-import { setTimeout as sleep } from 'node:timers/promises';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { GatewayError } from '../contract/errors.ts';
 import {
   StorageUnavailable,
@@ -15,11 +15,11 @@ import {
 /** Operations a transaction, at most: keeps one commit short. */
 const maxBatch = 256;
 /**
- * Where so many come at once, transactions begin this far apart: most of what one costs is its fsync and its messages, so
- * fewer and larger ones leave the machine to the calls.
+ * A transaction waits while turns of the loop bring more operations, until so many brought none, or for so long: most of
+ * what it costs is its fsync, its messages and the change of threads, and does not grow with it.
  */
-const busyBatch = 16;
-const busyPeriodMs = 6;
+const quietTurns = 2;
+const gatherMs = 2;
 /** Operations waiting, at most: beyond it calls are refused rather than queued for seconds. */
 const maxQueue = 20_000;
 
@@ -69,14 +69,21 @@ export function createLedger(storage: Pick<Storage, 'commit'>): Ledger {
     }
   };
 
+  const gather = async (): Promise<void> => {
+    const latest = performance.now() + gatherMs;
+    for (let seen = 0, quiet = 0; quiet <= quietTurns; quiet = queue.length > seen ? 0 : quiet + 1) {
+      if (queue.length >= maxBatch || performance.now() > latest) return;
+      seen = queue.length;
+      await nextTurn();
+    }
+  };
+
   const drain = async (): Promise<void> => {
     while (queue.length > 0) {
+      await gather();
       const batch = queue.length <= maxBatch ? queue : queue.slice(0, maxBatch);
       queue = queue.length <= maxBatch ? [] : queue.slice(maxBatch);
-      const startedAt = performance.now();
       await settle(batch);
-      const wait = batch.length < busyBatch ? 0 : startedAt + busyPeriodMs - performance.now();
-      if (wait > 0.5) await sleep(wait);
     }
     running = false;
     for (const resolve of idleWaiters) resolve();
@@ -92,8 +99,7 @@ export function createLedger(storage: Pick<Storage, 'commit'>): Ledger {
         queue.push({ operation, resolve, reject });
         if (running) return;
         running = true;
-        // The rest of this tick's calls join the same transaction.
-        setImmediate(() => void drain());
+        void drain();
       }) as Promise<LedgerResult<O>>;
     },
     idle: () => (running ? new Promise((resolve) => idleWaiters.push(resolve)) : Promise.resolve()),

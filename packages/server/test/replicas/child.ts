@@ -81,7 +81,7 @@ export function spawnGateway(options: ChildOptions): Spawned {
   const child = spawn(
     process.execPath,
     [
-      '--max-semi-space-size=16',
+      '--max-semi-space-size=8',
       '--initial-old-space-size=64',
       '--heap-growing-percent=60',
       '--no-concurrent-marking',
