@@ -20,6 +20,20 @@ const infoLevel = 30;
 const maxBytes = 32 * 1024;
 const maxDelayMs = 250;
 
+/** Names in quotes, as they stand in the line: they come again with every call. */
+const quoted = new Map<string, string>();
+const maxQuoted = 10_000;
+
+function quote(name: string): string {
+  let text = quoted.get(name);
+  if (text === undefined) {
+    text = JSON.stringify(name);
+    if (quoted.size >= maxQuoted) quoted.clear();
+    quoted.set(name, text);
+  }
+  return text;
+}
+
 /**
  * `write` takes whole lines. Until then they are bytes outside the collector's reach: as strings they would outlive their
  * calls by hundreds of others, and be copied for it.
@@ -45,10 +59,10 @@ export function createAccessLog(write: (lines: string) => unknown): AccessLog {
   const call = (record: UsageRecord, upstreamMs: number, clientRetries: number | null = null): void => {
     const { costNano } = record;
     hold(
-      `{"level":${infoLevel},"time":${Date.now()},"request_id":"${record.id}","account":${JSON.stringify(record.accountId)}` +
-        `,"key":${JSON.stringify(record.keyId)},"endpoint":"${record.endpoint}","provider":${JSON.stringify(record.provider)}` +
-        `,"model":${JSON.stringify(record.model)},"stream":${record.stream},"byok":${record.byok},"status":${record.httpStatus}` +
-        `,"ending":"${record.ending}","error":${JSON.stringify(record.errorCode)}` +
+      `{"level":${infoLevel},"time":${Date.now()},"request_id":"${record.id}","account":${quote(record.accountId)}` +
+        `,"key":${quote(record.keyId)},"endpoint":"${record.endpoint}","provider":${quote(record.provider)}` +
+        `,"model":${quote(record.model)},"stream":${record.stream},"byok":${record.byok},"status":${record.httpStatus}` +
+        `,"ending":"${record.ending}","error":${record.errorCode === null ? 'null' : quote(record.errorCode)}` +
         `,"input_tokens":${inputTokens(record.usage)},"output_tokens":${outputTokens(record.usage)}` +
         `,"cost_nano":${costNano === null ? 'null' : `"${costNano}"`},"ms":${record.latencyMs}` +
         `,"upstream_ms":${Math.round(upstreamMs)},"attempts":${record.attempts}` +

@@ -48,8 +48,8 @@ const refuse = (what: string): GatewayError =>
   new GatewayError('invalid_json', `The request body has more than ${what}.`);
 
 /** A key as the parser would have it, from its bytes seen as characters. */
-function keyOf(bytes: string): string {
-  const text = /^[\0-\x7f]*$/.test(bytes) ? bytes : Buffer.from(bytes, 'latin1').toString('utf8');
+function keyOf(bytes: string, isPlain: boolean): string {
+  const text = isPlain || /^[\0-\x7f]*$/.test(bytes) ? bytes : Buffer.from(bytes, 'latin1').toString('utf8');
   if (!text.includes('\\')) return text;
   try {
     return JSON.parse(`"${text}"`) as string;
@@ -67,10 +67,10 @@ function trimmed(text: string, start: number, end: number): readonly [number, nu
 }
 
 /**
- * Top-level members of the object in `text`, each byte of which is one character, so that places are those of bytes. Throws
- * invalid_json; whether it is JSON at all is JSON.parse's to say.
+ * Top-level members of the object in `text`, each byte of which is one character, so that places are those of bytes.
+ * `isPlain`: all of it is known to be ASCII. Throws invalid_json; whether it is JSON at all is JSON.parse's to say.
  */
-export function scanJson(text: string): Members {
+export function scanJson(text: string, isPlain = false): Members {
   const members: Members = new Map();
   let depth = 0;
   let tokens = 0;
@@ -83,7 +83,7 @@ export function scanJson(text: string): Members {
     const char = text.charCodeAt(at);
     if (char === quote) {
       const end = skipString(text, at);
-      if (depth === 1 && key === null) key = keyOf(text.slice(at + 1, end - 1));
+      if (depth === 1 && key === null) key = keyOf(text.slice(at + 1, end - 1), isPlain);
       at = end;
       continue;
     }
@@ -121,7 +121,7 @@ export function parseJsonObject(bytes: Buffer): { value: Record<string, unknown>
   if (!isPlain && !isUtf8(bytes))
     throw new GatewayError('invalid_json', 'The request body is not valid UTF-8.');
   const text = bytes.toString('latin1');
-  const members = scanJson(text);
+  const members = scanJson(text, isPlain);
   let value: unknown;
   try {
     value = JSON.parse(isPlain ? text : bytes.toString('utf8'));
