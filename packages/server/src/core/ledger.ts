@@ -18,7 +18,7 @@ const maxBatch = 256;
  * A transaction waits while turns of the loop bring more operations, until so many brought none, or for so long: most of
  * what it costs is its fsync, its messages and the change of threads, and does not grow with it.
  */
-const quietTurns = 2;
+const quietTurns = 3;
 const gatherMs = 2;
 /** Operations waiting, at most: beyond it calls are refused rather than queued for seconds. */
 const maxQueue = 20_000;
@@ -71,7 +71,7 @@ export function createLedger(storage: Pick<Storage, 'commit'>): Ledger {
 
   const gather = async (): Promise<void> => {
     const latest = performance.now() + gatherMs;
-    for (let seen = 0, quiet = 0; quiet <= quietTurns; quiet = queue.length > seen ? 0 : quiet + 1) {
+    for (let seen = 0, quiet = 0; quiet < quietTurns; quiet = queue.length > seen ? 0 : quiet + 1) {
       if (queue.length >= maxBatch || performance.now() > latest) return;
       seen = queue.length;
       await nextTurn();

@@ -169,17 +169,12 @@ class Slots {
   }
 }
 
-/** Holds closed, beyond those that are open, before their table is made anew. */
-const renewAfter = 256;
-
 export class SqliteHolds {
   private readonly statements: LedgerStatements;
   /** null = not read yet. */
   private holds: Map<string, HoldState> | null = null;
-  /** Closed since `holds` was made. */
-  private closed = 0;
   /** Opened in this transaction and not written: what is closed in the same one never is. */
-  private unwritten = new Set<HoldState>();
+  private readonly unwritten = new Set<HoldState>();
   private readonly rows = new Slots();
   private readonly packs = new Slots();
 
@@ -206,9 +201,7 @@ export class SqliteHolds {
 
   /** Its usage row must be written in the same transaction: in a pack nothing else says that it is closed. */
   close(hold: HoldState): void {
-    const all = this.all();
-    all.delete(hold.id);
-    if (++this.closed > all.size + renewAfter) this.renew(all);
+    this.all().delete(hold.id);
     this.unwritten.delete(hold);
     if (hold.place === null) return;
     const { slot, pack } = hold.place;
@@ -242,7 +235,7 @@ export class SqliteHolds {
       hold.place = { slot: this.rows.take(), pack: null };
       insertHolds.add(holdValues(hold, hold.place.slot));
     }
-    this.unwritten = new Set();
+    this.unwritten.clear();
     insertHolds.flush();
     if (pack.size === 0) return;
     const place = { slot: this.packs.take(), pack };
@@ -254,19 +247,11 @@ export class SqliteHolds {
   /** The transaction failed: what is open must be read again. */
   forget(): void {
     this.holds = null;
-    this.unwritten = new Set();
+    this.unwritten.clear();
     this.rows.forget();
     this.packs.forget();
     const { insertHolds, deleteHolds, insertPacks, deletePacks } = this.statements;
     for (const each of [insertHolds, deleteHolds, insertPacks, deletePacks]) each.forget();
-  }
-
-  /** For the reason `SlotList` gives. One by one: the copy of an old table is born old. */
-  private renew(all: ReadonlyMap<string, HoldState>): void {
-    const fresh = new Map<string, HoldState>();
-    for (const [id, hold] of all) fresh.set(id, hold);
-    this.holds = fresh;
-    this.closed = 0;
   }
 
   private all(): Map<string, HoldState> {
