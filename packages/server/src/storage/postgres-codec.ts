@@ -123,7 +123,8 @@ function toJson(value: Json): string {
 
 /** What the operations name that the database locks before it runs them. */
 function namesOf(operations: readonly LedgerOperation[]): Json {
-  const holds = new Set<string>();
+  /** Lists, since these come once: `IdTable` says what a Set of them leaves behind. */
+  const holds: string[] = [];
   const admits: string[] = [];
   const budgets = new Set<string>();
   const windows = new Map<string, string>();
@@ -131,12 +132,12 @@ function namesOf(operations: readonly LedgerOperation[]): Json {
   for (const operation of operations) {
     if (operation.op === 'sweep') sweeps++;
     else if (operation.op === 'credit') budgets.add(operation.accountId);
-    else if (operation.op === 'extend') holds.add(operation.id);
+    else if (operation.op === 'extend') holds.push(operation.id);
     else if (operation.op === 'settle') {
-      holds.add(operation.record.id);
+      holds.push(operation.record.id);
       budgets.add(operation.record.accountId);
     } else {
-      holds.add(operation.id);
+      holds.push(operation.id);
       admits.push(operation.id);
       budgets.add(operation.accountId);
       for (const id of operation.budgets) budgets.add(id);
@@ -144,7 +145,7 @@ function namesOf(operations: readonly LedgerOperation[]): Json {
     }
   }
   return {
-    holds: [...holds],
+    holds,
     admits,
     budgets: [...budgets],
     windows: Array.from(windows, ([id, window]) => ({ id, window })),

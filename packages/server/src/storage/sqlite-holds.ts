@@ -2,6 +2,7 @@
  * The open holds of the SQLite ledger: all of them in memory, and on disk as rows of `hold` (streams, which other
  * statements look for and which grow) or together with others of their transaction as one row of `hold_pack`.
  */
+import { IdTable } from './id-table.ts';
 import type { LedgerStatements } from './sqlite-statements.ts';
 import { int, text, textOrNull } from './sqlite-values.ts';
 import type { CallFacts } from './storage.ts';
@@ -172,7 +173,7 @@ class Slots {
 export class SqliteHolds {
   private readonly statements: LedgerStatements;
   /** null = not read yet. */
-  private holds: Map<string, HoldState> | null = null;
+  private holds: IdTable<HoldState> | null = null;
   /** Opened in this transaction and not written: what is closed in the same one never is. */
   private readonly unwritten = new Set<HoldState>();
   private readonly rows = new Slots();
@@ -183,11 +184,11 @@ export class SqliteHolds {
   }
 
   get(id: string): HoldState | null {
-    return this.all().get(id) ?? null;
+    return this.all().get(id);
   }
 
   open(hold: HoldState): void {
-    this.all().set(hold.id, hold);
+    this.all().add(hold);
     this.unwritten.add(hold);
   }
 
@@ -254,18 +255,18 @@ export class SqliteHolds {
     for (const each of [insertHolds, deleteHolds, insertPacks, deletePacks]) each.forget();
   }
 
-  private all(): Map<string, HoldState> {
+  private all(): IdTable<HoldState> {
     this.holds ??= this.read();
     return this.holds;
   }
 
-  private read(): Map<string, HoldState> {
-    const holds = new Map<string, HoldState>();
+  private read(): IdTable<HoldState> {
+    const holds = new IdTable<HoldState>();
     this.rows.forget();
     this.packs.forget();
     for (const row of this.statements.holds.all()) {
       const hold = decodeHold(row);
-      holds.set(hold.id, hold);
+      holds.add(hold);
       this.rows.report(int(row['slot']));
     }
     for (const row of this.statements.packs.all()) {
@@ -276,7 +277,7 @@ export class SqliteHolds {
         if (this.statements.settled.get(each[0]) !== undefined) continue;
         const hold = unpacked(each, { slot, pack });
         pack.add(hold);
-        holds.set(hold.id, hold);
+        holds.add(hold);
       }
     }
     return holds;
