@@ -184,8 +184,8 @@ async function run(): Promise<void> {
     }
     if (ours !== undefined && chat !== undefined && wants('memory')) {
       await warmUp(chat, ours, 2_000);
-      const requests = Number(options.flat ?? (quick ? 20_000 : 200_000));
-      const limitMs = options.flat === undefined ? (quick ? 6_000 : 45_000) : 3_600_000;
+      const requests = Number(options.flat ?? (quick ? 20_000 : 1_000_000));
+      const limitMs = options.flat === undefined ? (quick ? 6_000 : 180_000) : 3_600_000;
       results.growth = await measureGrowth(chat, ours, requests, limitMs);
     }
     for (const gateway of gateways) await gateway.stop();

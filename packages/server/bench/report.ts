@@ -108,7 +108,7 @@ function otherLines({ latency, growth, big }: Results): string[] {
     );
   }
   if (growth !== null) {
-    const lacks = growth.requests < 200_000 ? '; fewer than 200,000 say little' : '';
+    const lacks = growth.requests < 500_000 ? '; fewer than 500,000 say little' : '';
     lines.push(
       `memory over ${growth.requests} requests: ${growth.beginMb.toFixed(0)} → ${growth.endMb.toFixed(0)} MB${lacks}`,
     );
