@@ -14,20 +14,12 @@ import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { nodeFlags } from '../test/node-flags.ts';
 import type { Target } from './load.ts';
 
 const here = import.meta.dirname;
 const repository = join(here, '../../..');
 const portkeyVersion = '1.15.2';
-/** As in `npm start`, for the floor as well. */
-const nodeFlags = [
-  '--max-semi-space-size=8',
-  '--initial-old-space-size=64',
-  '--heap-growing-percent=60',
-  '--no-concurrent-marking',
-  '--no-parallel-scavenge',
-  '--no-allocation-site-pretenuring',
-];
 const adminKey = 'bench-admin-key-0123456789';
 const openai = '/v1/chat/completions';
 const native = '/api/v1/chat/completions';

@@ -8,6 +8,7 @@ import { endpoints, type Endpoint } from '../src/contract/endpoints.ts';
 import { errorTable, type ErrorRow } from '../src/contract/errors.ts';
 import { openapiDocument } from '../src/http/openapi.ts';
 import { adminKey, startGateway, type TestGateway } from './gateway.ts';
+import { nodeFlags } from './node-flags.ts';
 
 const root = join(import.meta.dirname, '../../..');
 const run = promisify(execFile);
@@ -152,6 +153,12 @@ describe('source files', () => {
     const named = [...read(page).matchAll(/`([\w./-]+\.ts)`/g)].map(([, name]) => `/${name}`);
     expect(named.filter((name) => !files.some((file) => file.endsWith(name)))).toEqual([]);
   });
+});
+
+test('the image starts node with the flags of npm start', () => {
+  const words = JSON.parse(/^CMD (\[.*\])$/m.exec(read('Dockerfile'))?.[1] ?? '[]') as string[];
+  expect(words.filter((word) => word.startsWith('--'))).toEqual(nodeFlags);
+  expect(nodeFlags.length).toBeGreaterThan(0);
 });
 
 test('docs/README.md lists every page', () => {

@@ -4,6 +4,7 @@ import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { nodeFlags } from '../node-flags.ts';
 
 const main = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url));
 export const adminKey = 'test-admin-key-0123456789';
@@ -78,23 +79,11 @@ interface Spawned {
 /** Runs it; `answersAt` rejects when it ends before it serves. */
 export function spawnGateway(options: ChildOptions): Spawned {
   mkdirSync(options.dataDir, { recursive: true });
-  const child = spawn(
-    process.execPath,
-    [
-      '--max-semi-space-size=8',
-      '--initial-old-space-size=64',
-      '--heap-growing-percent=60',
-      '--no-concurrent-marking',
-      '--no-parallel-scavenge',
-      '--no-allocation-site-pretenuring',
-      main,
-    ],
-    {
-      cwd: options.dataDir,
-      env: environment(options),
-      stdio: ['ignore', 'pipe', 'pipe'],
-    },
-  );
+  const child = spawn(process.execPath, [...nodeFlags, main], {
+    cwd: options.dataDir,
+    env: environment(options),
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
   let text = '';
   const exited = new Promise<Exit>((resolve) =>
     child.once('close', (code, signal) => resolve({ code, signal })),
