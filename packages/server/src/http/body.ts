@@ -1,29 +1,10 @@
 /** Reads a request body from the socket, no more of it than allowed. */
 import type { IncomingMessage } from 'node:http';
 import { GatewayError } from '../contract/errors.ts';
-import { SlotList, type Slotted } from '../core/slot-list.ts';
+import { beginReading, endReading } from './pace.ts';
 
 /** A body that takes longer is one nobody will finish. */
 const patienceMs = 60_000;
-const sweepMs = 2_000;
-
-interface Reading extends Slotted {
-  readonly since: number;
-  readonly stop: (error: GatewayError) => void;
-}
-
-/** Bodies being read. Looked through now and then: a timer for each would cost more than most of them take to read. */
-const unfinished = new SlotList<Reading>();
-let sweeper: NodeJS.Timeout | null = null;
-
-function sweep(): void {
-  const latest = performance.now() - patienceMs;
-  for (const { since, stop } of unfinished.values())
-    if (since < latest) stop(new GatewayError('bad_request', 'The request body took too long.'));
-  if (unfinished.size > 0 || sweeper === null) return;
-  clearInterval(sweeper);
-  sweeper = null;
-}
 
 /** Throws body_too_large before the whole body was read, and unsupported_media_type for what is not JSON. */
 export function readBody(incoming: IncomingMessage, maxBytes: number): Promise<Buffer> {
@@ -52,29 +33,26 @@ export function readBytes(incoming: IncomingMessage, maxBytes: number): Promise<
   if (Number(headers['content-length'] ?? 0) > maxBytes) return Promise.reject(tooLarge());
   return new Promise((resolve, reject) => {
     const chunks: Buffer[] = [];
-    let size = 0;
     const stop = (error: GatewayError): void => {
-      unfinished.remove(reading);
+      endReading(reading);
       chunks.length = 0;
       incoming.off('data', take).pause();
       reject(error);
     };
-    const reading: Reading = { slot: 0, since: performance.now(), stop };
+    const reading = beginReading(patienceMs, stop);
     const take = (chunk: Buffer): void => {
-      size += chunk.length;
-      if (size <= maxBytes) chunks.push(chunk);
+      reading.bytes += chunk.length;
+      if (reading.bytes <= maxBytes) chunks.push(chunk);
       else stop(tooLarge());
     };
-    unfinished.add(reading);
-    sweeper ??= setInterval(sweep, sweepMs).unref();
     incoming.on('data', take);
     incoming.on('end', () => {
-      unfinished.remove(reading);
+      endReading(reading);
       const first = chunks[0];
-      resolve(chunks.length === 1 && first !== undefined ? first : Buffer.concat(chunks, size));
+      resolve(chunks.length === 1 && first !== undefined ? first : Buffer.concat(chunks, reading.bytes));
     });
     incoming.on('error', () => {
-      unfinished.remove(reading);
+      endReading(reading);
       reject(new GatewayError('bad_request', 'The request body was cut off.'));
     });
   });

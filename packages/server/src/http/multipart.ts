@@ -10,6 +10,7 @@ import { basename, join } from 'node:path';
 import type { BusboyFileStream, BusboyInstance } from '@fastify/busboy';
 import { badField, GatewayError } from '../contract/errors.ts';
 import type { Upload } from '../contract/media.ts';
+import { beginReading, endReading } from './pace.ts';
 
 export interface Form {
   /** Every value of every field, in order; `name[]` is kept as written. */
@@ -36,7 +37,7 @@ const maxFields = 200;
 const maxFieldBytes = 1024 * 1024;
 /** Of all text fields together, their names counted. */
 const maxTextBytes = 2 * 1024 * 1024;
-/** A client that sends nothing for so long is given up; how long the whole takes is its own affair. */
+/** A client that sends nothing for so long is given up; the whole may take as long as its pace is no crawl. */
 const idleMs = 30_000;
 const maxNameLength = 200;
 /** RFC 2046. */
@@ -127,6 +128,7 @@ class FormReader implements Form {
     await new Promise<void>((resolve, reject) => {
       const fail = (error: Error): void => {
         clearTimeout(timer);
+        endReading(reading);
         incoming.unpipe(parser);
         // What waits for more of a file waits no longer.
         for (const stream of this.streams) stream.destroy();
@@ -138,11 +140,11 @@ class FormReader implements Form {
         () => fail(new GatewayError('bad_request', 'The upload stalled.', { param: 'file' })),
         idleMs,
       );
-      let bytes = 0;
+      const reading = beginReading(Number.POSITIVE_INFINITY, fail);
       incoming.on('data', (chunk: Buffer) => {
         timer.refresh();
-        bytes += chunk.length;
-        if (bytes > mostBytes(this.limits)) fail(tooLarge(this.limits));
+        reading.bytes += chunk.length;
+        if (reading.bytes > mostBytes(this.limits)) fail(tooLarge(this.limits));
       });
       parser.on('field', (name, value, nameCut, valueCut) => {
         if (nameCut || valueCut || name.length > maxNameLength)
@@ -178,6 +180,7 @@ class FormReader implements Form {
       parser.on('error', () => fail(badField('body', 'The form cannot be read: it is cut off or malformed')));
       parser.on('finish', () => {
         clearTimeout(timer);
+        endReading(reading);
         Promise.all(this.writing)
           .then((files) => this.files.push(...files))
           .then(() => resolve(), fail);

@@ -52,7 +52,7 @@ export function createHttpServer(app: App, raw: RawRoutes = new RawRoutes()): Se
   const server = createServer(
     {
       headersTimeout: 10_000,
-      // Bodies have limits of their own: a minute for JSON, no pause of half a minute in an upload.
+      // Bodies have limits of their own: a minute for JSON, no pause of half a minute in an upload, no crawl (pace.ts).
       requestTimeout: 3_600_000,
       keepAliveTimeout: 65_000,
       connectionsCheckingInterval: 2_000,

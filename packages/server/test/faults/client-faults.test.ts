@@ -1,6 +1,7 @@
 /** Callers that leave, stall, or stop what is not theirs: sockets close, money settles once, nobody else notices. */
 import { connect, type Socket } from 'node:net';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { transcribing, wavOf } from '../fakes/transcriptions.ts';
 import { startGateway, type TestGateway } from '../gateway.ts';
 import { startChild, temporaryDir, type Child } from '../replicas/child.ts';
 import {
@@ -347,5 +348,30 @@ describe('beside a gateway of its own process', () => {
         widest = Math.min(widest, await gaps(bomb));
       expect({ bomb: bomb.slice(0, 60), fine: widest <= 100, widest }).toMatchObject({ fine: true });
     }
+  });
+
+  test('uploads lie on the disk, not in memory', { timeout: 60_000 }, async () => {
+    upstream.script = transcribing;
+    const upload = async (content: Uint8Array<ArrayBuffer>): Promise<void> => {
+      const form = new FormData();
+      form.set('model', 'openai/whisper-1');
+      form.set('file', new Blob([content]), 'a.wav');
+      const answer = await fetch(`${child.url}/v1/audio/transcriptions`, {
+        method: 'POST',
+        headers: { authorization: `Bearer ${apiKey}` },
+        body: form,
+      });
+      expect([answer.status, await answer.text()]).toEqual([200, expect.stringContaining('text')]);
+    };
+    const [small, large] = [new Uint8Array(wavOf(60)), new Uint8Array(wavOf(6_200))];
+    for (let i = 0; i < 20; i++) await upload(small);
+    const before = await residentMiB();
+    let most = 0;
+    const uploading = upload(large);
+    while ((await Promise.race([uploading.then(() => 'done'), sleep(20)])) !== 'done')
+      most = Math.max(most, await residentMiB());
+    // The sound is 95 MiB; what is read and written of it is garbage until it is collected.
+    expect(most - before).toBeLessThan(64);
+    upstream.script = answering(200, chatAnswer('hello'));
   });
 });
