@@ -10,29 +10,21 @@ const bytesPerSecond = 1024;
 const graceMs = 10_000;
 const sweepMs = 2_000;
 
-export class Reading implements Slotted {
-  slot = 0;
+export interface Reading extends Slotted {
   /** What came so far; whoever reads counts. */
-  bytes = 0;
-  private readonly since = performance.now();
-  /** The whole of it, at most; milliseconds. */
-  private readonly limitMs: number;
+  bytes: number;
+  readonly since: number;
+  /** The whole of it, at most. */
+  readonly limitMs: number;
   readonly stop: (error: GatewayError) => void;
+}
 
-  constructor(limitMs: number, stop: (error: GatewayError) => void) {
-    this.limitMs = limitMs;
-    this.stop = stop;
-  }
-
-  /** Why it must end at `now`, or null. */
-  problem(now: number): string | null {
-    const ms = now - this.since;
-    if (ms > this.limitMs) return 'The request body took too long.';
-    const least = ((ms - graceMs) / 1000) * bytesPerSecond;
-    return this.bytes < least
-      ? `The request body came too slowly: under ${bytesPerSecond} bytes a second.`
-      : null;
-  }
+/** Why it must end at `now`, or null. */
+function problemOf({ bytes, since, limitMs }: Reading, now: number): string | null {
+  const ms = now - since;
+  if (ms > limitMs) return 'The request body took too long.';
+  const least = ((ms - graceMs) / 1000) * bytesPerSecond;
+  return bytes < least ? `The request body came too slowly: under ${bytesPerSecond} bytes a second.` : null;
 }
 
 const unfinished = new SlotList<Reading>();
@@ -41,7 +33,7 @@ let sweeper: NodeJS.Timeout | null = null;
 function sweep(): void {
   const now = performance.now();
   for (const reading of unfinished.values()) {
-    const problem = reading.problem(now);
+    const problem = problemOf(reading, now);
     if (problem !== null) reading.stop(new GatewayError('bad_request', problem));
   }
   if (unfinished.size > 0 || sweeper === null) return;
@@ -51,7 +43,7 @@ function sweep(): void {
 
 /** Calls `stop` when the body comes too slowly or takes longer than `limitMs`; until `endReading`. */
 export function beginReading(limitMs: number, stop: (error: GatewayError) => void): Reading {
-  const reading = new Reading(limitMs, stop);
+  const reading: Reading = { slot: 0, bytes: 0, since: performance.now(), limitMs, stop };
   unfinished.add(reading);
   sweeper ??= setInterval(sweep, sweepMs).unref();
   return reading;
